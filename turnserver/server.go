@@ -1,0 +1,164 @@
+package turnserver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/peerfleet/peerfleet/network"
+	"github.com/pion/turn/v4"
+)
+
+// The transports a server may listen on.
+const (
+	UDP = "udp"
+	TCP = "tcp"
+)
+
+// closeWait bounds how long Close waits for what the server started.
+const closeWait = 5 * time.Second
+
+// Config says where a server listens and what it permits. Only Host is required.
+type Config struct {
+	Host       network.Host // all sockets are opened here; the server does not close it
+	Listen     string       // "host:port" with a literal IP; port 0: any free one; "": 127.0.0.1:0
+	Transports []string     // UDP, TCP; none: both
+	Realm      string       // short, since it enlarges every challenge; "": "fleet"
+
+	Secret  string            // of the REST credentials; "": 32 random bytes
+	Users   map[string]string // static long-term users and their passwords, beside the secret
+	AuthTTL time.Duration     // lifetime of Credentials made without one; 0: 1 h
+
+	RelayIP      netip.Addr     // handed out in relayed addresses; unset: the IP of Listen
+	RelayMinPort uint16         // with RelayMaxPort: the ports of relays; both 0: any
+	RelayMaxPort uint16         //
+	AllowPeers   []netip.Prefix // peers relayed to although their range is special-purpose
+
+	PeerQuota  int // allocations per user; 0: 100
+	TotalQuota int // allocations of everybody; 0: 10 000
+	AnswerRate int // unauthenticated UDP answers per source and second; 0: 10
+
+	Logger *slog.Logger // nil: discard
+}
+
+// Server is a running TURN server. It is safe for concurrent use.
+type Server struct {
+	cfg       Config
+	turn      *turn.Server
+	sockets   sockets
+	keys      *keyring
+	peers     *peerPolicy
+	relays    *relays
+	quota     *quota
+	guard     *guard
+	running   sync.WaitGroup // read loops, accepted streams and allocations of pion/turn
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// New opens the sockets and starts serving; the caller ends it with Close. It reports every fault
+// of the configuration at once.
+func New(cfg Config) (*Server, error) {
+	listen, err := cfg.complete()
+	if err != nil {
+		return nil, fmt.Errorf("configure TURN server: %w", err)
+	}
+	s := &Server{cfg: cfg}
+	if s.sockets, err = openSockets(cfg.Host, listen, cfg.Transports); err != nil {
+		return nil, fmt.Errorf("open TURN server on %s: %w", listen, err)
+	}
+	s.keys = newKeyring(cfg)
+	s.peers = &peerPolicy{allow: cfg.AllowPeers, relayIs4: cfg.RelayIP.Unmap().Is4()}
+	s.relays = newRelays(cfg, listen.Addr(), s.sockets)
+	s.quota = newQuota(cfg, s.keys, &s.running)
+	s.guard = newGuard(cfg, s.keys.seed(), &s.running)
+	if err := s.serve(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start TURN server: %w", err), s.sockets.close())
+	}
+	return s, nil
+}
+
+// serve hands the guarded sockets to pion/turn, which owns the goroutines that read them.
+func (s *Server) serve() error {
+	permit := func(_ net.Addr, ip net.IP) bool { return s.peers.permit(ip) }
+	config := turn.ServerConfig{
+		Realm:         s.cfg.Realm,
+		AuthHandler:   s.keys.key,
+		QuotaHandler:  s.quota.reserve,
+		EventHandler:  s.quota.events(),
+		LoggerFactory: logFactory{s.cfg.Logger},
+	}
+	if c := s.sockets.udp; c != nil {
+		config.PacketConnConfigs = []turn.PacketConnConfig{{
+			PacketConn: s.guard.packets(c), RelayAddressGenerator: s.relays, PermissionHandler: permit,
+		}}
+	}
+	if l := s.sockets.tcp; l != nil {
+		config.ListenerConfigs = []turn.ListenerConfig{{
+			Listener: s.guard.streams(l), RelayAddressGenerator: s.relays, PermissionHandler: permit,
+		}}
+	}
+	var err error
+	s.turn, err = turn.NewServer(config)
+	return err
+}
+
+// URLs are the server's TURN URIs (RFC 7065), one for each transport, UDP first. A server that
+// listens on all addresses names RelayIP.
+func (s *Server) URLs() []string {
+	var urls []string
+	for _, t := range []struct {
+		name string
+		addr netip.AddrPort
+	}{{UDP, s.sockets.udpAddr}, {TCP, s.sockets.tcpAddr}} {
+		if !t.addr.IsValid() {
+			continue
+		}
+		ip := t.addr.Addr()
+		if ip.IsUnspecified() {
+			ip = s.cfg.RelayIP
+		}
+		urls = append(urls, fmt.Sprintf("turn:%s?transport=%s", netip.AddrPortFrom(ip, t.addr.Port()), t.name))
+	}
+	return urls
+}
+
+// Credentials makes a REST credential for a user: the name carries its expiry, in seconds since
+// 1970, and the password is derived from the secret. A ttl of 0 means Config.AuthTTL. Refreshing
+// an allocation needs a credential, too, so ttl bounds how long an allocation lasts.
+func (s *Server) Credentials(user string, ttl time.Duration) (username, password string) {
+	if ttl == 0 {
+		ttl = s.cfg.AuthTTL
+	}
+	return RESTCredentials(s.cfg.Secret, user, time.Now().Add(ttl))
+}
+
+// Close ends every allocation, closes all sockets and waits for what the server started. It is
+// idempotent.
+func (s *Server) Close() error {
+	s.closeOnce.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+func (s *Server) close() error {
+	// Relays first: an allocation that is being made right now finds the door shut. pion/turn
+	// leaves accepted streams open, so the guard ends them.
+	err := errors.Join(s.relays.close(), s.turn.Close(), s.guard.closeStreams())
+	done := make(chan struct{})
+	go func() { // ends with the last of the goroutines it waits for
+		s.running.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(closeWait)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return err
+	case <-timer.C:
+		return errors.Join(err, fmt.Errorf("TURN server still busy after %v", closeWait))
+	}
+}
