@@ -1,0 +1,360 @@
+package bots
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/peerfleet/peerfleet/rtpstream"
+	"github.com/peerfleet/peerfleet/signaling"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// connection is one of a bot's media connections; it implements signaling.Connection.
+type connection struct {
+	s    *stay
+	spec signaling.ConnectionSpec
+	pc   *webrtc.PeerConnection
+	wg   sync.WaitGroup // readers of tracks and feedback
+	born time.Time
+	up   atomic.Bool
+	shut atomic.Bool
+
+	closeOnce sync.Once
+	closeErr  error
+
+	mu        sync.Mutex // guards what follows
+	held      []webrtc.ICECandidateInit
+	described bool
+	streams   map[string]string
+	senders   map[*rtpstream.Track]*webrtc.RTPSender
+	channel   *webrtc.DataChannel
+	marks     connectionMarks
+	packets   []rtcp.Packet // reused by feedback
+}
+
+// connectionMarks are the moments a connection went through; zero when it did not get there.
+type connectionMarks struct {
+	negotiating, negotiated   time.Time
+	gathering, firstCandidate time.Time
+	remoteCandidate           time.Time
+	ice, dtls                 time.Time
+	candidate                 string // type of the first usable candidate
+	offered                   bool   // the first offer was ours
+	gathered                  bool   // gathering is over
+}
+
+func newConnection(s *stay, spec signaling.ConnectionSpec) (*connection, error) {
+	p := s.b.c.Peer
+	pc, err := s.b.c.Stack.open(s.b.c.Host, spec.Purpose, iceSettings{
+		servers: s.b.c.ICEServers, relayOnly: p.RelayOnly, relayWait: p.RelayWait,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open %s connection: %w", spec.Purpose, err)
+	}
+	c := &connection{s: s, spec: spec, pc: pc, born: time.Now(), senders: map[*rtpstream.Track]*webrtc.RTPSender{}}
+	pc.OnICECandidate(c.onCandidate)
+	pc.OnICEConnectionStateChange(c.onICE)
+	pc.OnConnectionStateChange(c.onState)
+	pc.OnTrack(c.onTrack)
+	pc.OnDataChannel(c.onDataChannel)
+	return c, nil
+}
+
+// Offer implements signaling.Connection.
+func (c *connection) Offer(ctx context.Context, o signaling.OfferOptions) (string, error) {
+	release, err := c.s.b.c.Stack.slot(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	c.mark(func(m *connectionMarks) {
+		if m.negotiating.IsZero() {
+			m.negotiating, m.offered = time.Now(), true
+		}
+	})
+	if err := c.prepareOffer(o); err != nil {
+		return "", err
+	}
+	sdp, err := c.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: o.RestartICE})
+	if err != nil {
+		return "", fmt.Errorf("create offer: %w", err)
+	}
+	return c.setLocal(sdp)
+}
+
+// prepareOffer gives the offer its tracks, room for the other side's, and on the first one a
+// data channel.
+func (c *connection) prepareOffer(o signaling.OfferOptions) error {
+	if err := c.syncTracks(); err != nil {
+		return err
+	}
+	if c.spec.Purpose == signaling.ToPeer {
+		if err := c.makeRoom(webrtc.RTPCodecTypeAudio, max(o.Audio, 1)); err != nil {
+			return err
+		}
+		if err := c.makeRoom(webrtc.RTPCodecTypeVideo, max(o.Video, 1)); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	first := c.channel == nil
+	c.mu.Unlock()
+	if !first {
+		return nil
+	}
+	label := c.spec.Stream
+	if label == "" {
+		label = c.spec.ID
+	}
+	d, err := c.pc.CreateDataChannel(label, nil)
+	if err != nil {
+		return fmt.Errorf("create data channel: %w", err)
+	}
+	c.useChannel(d)
+	return nil
+}
+
+// makeRoom sees to it that n tracks of a kind can be received.
+func (c *connection) makeRoom(kind webrtc.RTPCodecType, n int) error {
+	for _, t := range c.pc.GetTransceivers() {
+		d := t.Direction()
+		if t.Kind() == kind && (d == webrtc.RTPTransceiverDirectionSendrecv || d == webrtc.RTPTransceiverDirectionRecvonly) {
+			n--
+		}
+	}
+	for ; n > 0; n-- {
+		_, err := c.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+		if err != nil {
+			return fmt.Errorf("make room for %s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+// syncTracks makes the connection send exactly what the bot now publishes on it.
+func (c *connection) syncTracks() error {
+	c.s.mu.Lock()
+	outputs := c.carries(c.s.outputs)
+	c.s.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	want := map[*rtpstream.Track]bool{}
+	for _, o := range outputs {
+		for _, t := range o.tracks() {
+			want[t] = true
+			if c.senders[t] != nil {
+				continue
+			}
+			sender, err := c.pc.AddTrack(t)
+			if err != nil {
+				return fmt.Errorf("add track: %w", err)
+			}
+			c.senders[t] = sender
+			c.wg.Go(func() { t.ServeRTCP(sender) })
+		}
+	}
+	for t, sender := range c.senders {
+		if want[t] {
+			continue
+		}
+		if err := c.pc.RemoveTrack(sender); err != nil {
+			return fmt.Errorf("remove track: %w", err)
+		}
+		delete(c.senders, t)
+	}
+	return nil
+}
+
+// carries picks the outputs that this connection sends.
+func (c *connection) carries(all []*output) []*output {
+	switch c.spec.Purpose {
+	case signaling.ToPeer:
+		return all
+	case signaling.ToPublish:
+		for _, o := range all {
+			if o.id == c.spec.Stream {
+				return []*output{o}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *connection) setLocal(d webrtc.SessionDescription) (string, error) {
+	c.mark(func(m *connectionMarks) {
+		if m.gathering.IsZero() {
+			m.gathering = time.Now()
+		}
+	})
+	if err := c.pc.SetLocalDescription(d); err != nil {
+		return "", fmt.Errorf("apply local %s: %w", d.Type, err)
+	}
+	return d.SDP, nil
+}
+
+// Answer implements signaling.Connection.
+func (c *connection) Answer(ctx context.Context, offer signaling.Description) (string, error) {
+	release, err := c.s.b.c.Stack.slot(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	c.mark(func(m *connectionMarks) {
+		if m.negotiating.IsZero() {
+			m.negotiating = time.Now()
+		}
+	})
+	if err := c.syncTracks(); err != nil {
+		return "", err
+	}
+	if err := c.setRemote(webrtc.SDPTypeOffer, offer); err != nil {
+		return "", err
+	}
+	sdp, err := c.pc.CreateAnswer(nil)
+	if err != nil {
+		return "", fmt.Errorf("create answer: %w", err)
+	}
+	text, err := c.setLocal(sdp)
+	if err == nil {
+		c.negotiated()
+	}
+	return text, err
+}
+
+// Accept implements signaling.Connection.
+func (c *connection) Accept(ctx context.Context, answer signaling.Description) error {
+	release, err := c.s.b.c.Stack.slot(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := c.setRemote(webrtc.SDPTypeAnswer, answer); err != nil {
+		return err
+	}
+	c.negotiated()
+	return nil
+}
+
+func (c *connection) negotiated() {
+	c.mark(func(m *connectionMarks) {
+		if m.negotiated.IsZero() {
+			m.negotiated = time.Now()
+		}
+	})
+}
+
+func (c *connection) setRemote(t webrtc.SDPType, d signaling.Description) error {
+	now := time.Now()
+	c.mu.Lock()
+	if d.Streams != nil {
+		c.streams = d.Streams
+	}
+	if c.marks.remoteCandidate.IsZero() && hasCandidate(d.SDP) {
+		c.marks.remoteCandidate = now
+	}
+	c.mu.Unlock()
+	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: d.SDP}); err != nil {
+		return fmt.Errorf("apply remote %s: %w", t, err)
+	}
+	c.mu.Lock()
+	held := c.held
+	c.held, c.described = nil, true
+	c.mu.Unlock()
+	var errs []error
+	for _, i := range held {
+		errs = append(errs, c.pc.AddICECandidate(i))
+	}
+	return errors.Join(errs...)
+}
+
+// AddCandidate implements signaling.Connection: candidates that come before the description wait
+// for it.
+func (c *connection) AddCandidate(k signaling.Candidate) error {
+	if k.Candidate == "" {
+		return nil
+	}
+	line := uint16(k.MLine)
+	init := webrtc.ICECandidateInit{Candidate: k.Candidate, SDPMLineIndex: &line}
+	if k.MID != "" {
+		init.SDPMid = &k.MID
+	}
+	c.mu.Lock()
+	if c.marks.remoteCandidate.IsZero() {
+		c.marks.remoteCandidate = time.Now()
+	}
+	if !c.described {
+		c.held = append(c.held, init)
+		c.mu.Unlock()
+		return nil
+	}
+	c.mu.Unlock()
+	return c.pc.AddICECandidate(init)
+}
+
+// Close implements signaling.Connection. It waits for every goroutine of the connection.
+func (c *connection) Close() error {
+	c.closeOnce.Do(func() {
+		c.mu.Lock()
+		c.shut.Store(true)
+		c.mu.Unlock()
+		c.s.endInputs(c, time.Now())
+		c.closeErr = c.pc.GracefulClose()
+		c.wg.Wait()
+	})
+	return c.closeErr
+}
+
+// goOwned runs f in a goroutine that Close waits for; not any more once it is closing.
+func (c *connection) goOwned(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.shut.Load() {
+		c.wg.Go(f)
+	}
+}
+
+func (c *connection) mark(f func(*connectionMarks)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(&c.marks)
+}
+
+func (c *connection) moments() connectionMarks {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.marks
+}
+
+// isUp tells whether the connection has been able to carry media.
+func (c *connection) isUp() bool     { return c.up.Load() }
+func (c *connection) isClosed() bool { return c.shut.Load() }
+
+// young tells whether the connection may still be coming up: it has not had the time of a join.
+func (c *connection) young(now time.Time) bool {
+	return !c.isUp() && now.Sub(c.born) < c.s.b.c.JoinTimeout
+}
+
+// feedback sends what the connection's inputs have to say to their senders.
+func (c *connection) feedback(now time.Time, inputs []*input, whole bool) {
+	if c.isClosed() {
+		return
+	}
+	packets := c.packets[:0]
+	for _, in := range inputs {
+		if in.conn == c {
+			packets = in.feedback(now, packets, whole)
+		}
+	}
+	if whole && c.isUp() {
+		packets = c.senderReports(now, packets)
+	}
+	c.packets = packets
+	if len(packets) > 0 {
+		_ = c.pc.WriteRTCP(packets) // feedback is sent again; a dead connection shows elsewhere
+	}
+}
