@@ -1,0 +1,84 @@
+// Package fleet carries out a Plan: it builds the lab, paces arrivals and actions, supervises the
+// bots, gathers their recordings, and audits the generator itself. It knows no file formats and
+// renders nothing.
+package fleet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/peerfleet/peerfleet/clock"
+	"github.com/peerfleet/peerfleet/metrics"
+	"github.com/peerfleet/peerfleet/scenarios"
+)
+
+// Config shapes how a plan is carried out. The zero value works.
+type Config struct {
+	Tool     metrics.Tool
+	Logger   *slog.Logger // nil: discard
+	Progress func(Status) // called about once a second from one goroutine; nil: no progress
+	Live     func(*metrics.Set, CellProgress)
+
+	onLab func(*lab) // tests break what a lab is made of
+}
+
+// Status is how far a run has got.
+type Status struct {
+	Cell, Cells                int // from 1
+	ID, Phase                  string
+	Planned, Joined, Connected int
+	Failed                     int
+	Loss                       float64       // of packets after repair, so far, 0 to 1
+	CPU                        float64       // of this process over the last second, in cores
+	Left                       time.Duration // planned, of the whole run
+}
+
+// CellProgress names the cell that live figures belong to.
+type CellProgress struct{ ID string }
+
+// Run carries out the plan, cell by cell, and returns the document of what was measured, its
+// verdict included. When ctx ends it stops gracefully and returns what it has. The plan is not
+// changed.
+func Run(ctx context.Context, plan scenarios.Plan, c Config) *metrics.Run {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	started := time.Now()
+	run := &metrics.Run{
+		Schema: metrics.Schema, Tool: c.Tool, Host: hostInfo(), Started: started.UTC().Truncate(time.Second),
+		Scenario: metrics.ScenarioInfo{
+			Name: plan.Name, Description: plan.Description, SHA256: plan.SHA256, Seed: plan.Seed,
+			Clock: plan.Clock, Network: plan.Network, Target: plan.Target, Source: plan.Source,
+		},
+		Audit: metrics.RunAudit{Valid: true, Findings: []metrics.Finding{}},
+		Cells: []metrics.Cell{}, Thresholds: []metrics.ThresholdResult{},
+	}
+	var faults []error
+	err := clock.Wall(ctx, func(ctx context.Context) error {
+		for i := range plan.Cells {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			r := conduct(ctx, plan, i, c)
+			run.SimulatedS += r.length.Seconds()
+			run.Cells = append(run.Cells, r.cell)
+			run.Thresholds = append(run.Thresholds, r.thresholds...)
+			run.Audit.Findings = append(run.Audit.Findings, r.findings...)
+			if r.err != nil {
+				faults = append(faults, r.err)
+				return nil
+			}
+			if r.aborted {
+				return nil
+			}
+		}
+		return nil
+	})
+	run.Audit.Valid = len(run.Audit.Findings) == 0
+	run.ElapsedS = time.Since(started).Seconds()
+	judge(run, errors.Is(err, context.Canceled) || ctx.Err() != nil, errors.Join(faults...))
+	return run
+}

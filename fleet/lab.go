@@ -1,0 +1,188 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/peerfleet/peerfleet/bots"
+	"github.com/peerfleet/peerfleet/network"
+	"github.com/peerfleet/peerfleet/scenarios"
+	"github.com/peerfleet/peerfleet/sfu"
+	"github.com/peerfleet/peerfleet/signaling"
+	"github.com/peerfleet/peerfleet/signaling/antmedia"
+	"github.com/peerfleet/peerfleet/turnserver"
+	"github.com/pion/webrtc/v4"
+)
+
+// lab is everything a cell runs on: the network, the servers on ideal links, one host a peer.
+type lab struct {
+	net      *network.Sockets
+	hosts    []network.Host // by peer
+	stack    *bots.Stack
+	target   func(peer int) signaling.Target
+	server   network.Host // nil with a target of the user's
+	sfu      *sfu.SFU
+	rooms    *antmedia.Server
+	turn     *turnserver.Server // nil: none
+	turnHost network.Host
+	external []webrtc.ICEServer // a TURN server of the user's
+	ttl      time.Duration      // of TURN credentials
+
+	closers []func() error // last opened, first closed
+}
+
+// newLab builds what the cell needs. On an error nothing is left open.
+func newLab(plan scenarios.Plan, cell scenarios.Cell, c Config) (_ *lab, err error) {
+	l := &lab{net: network.NewSockets(network.SocketsConfig{External: plan.Target != "", Logger: c.Logger})}
+	l.closers = append(l.closers, l.net.Close)
+	l.ttl = cell.MeasureFrom() + cell.Duration + cell.JoinTimeout + time.Minute
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}()
+	if l.stack, err = bots.NewStack(); err != nil {
+		return l, err
+	}
+	if err := l.startTURN(cell, c); err != nil {
+		return l, fmt.Errorf("start TURN server: %w", err)
+	}
+	url := plan.Target
+	if url == "" {
+		if url, err = l.startServer(cell, c); err != nil {
+			return l, fmt.Errorf("start server: %w", err)
+		}
+	}
+	for i := range cell.Peers {
+		p := cell.Peers[i]
+		h, err := l.net.Attach(network.HostSpec{
+			Name: p.Name, Up: p.Up, Down: p.Down, NAT: p.NAT, Firewall: p.Firewall, Seed: p.Seed,
+		})
+		if err != nil {
+			return l, fmt.Errorf("attach %s: %w", p.Name, err)
+		}
+		l.hosts = append(l.hosts, h)
+	}
+	l.target = func(peer int) signaling.Target {
+		return antmedia.NewTarget(antmedia.TargetConfig{
+			URL: url, Dial: l.hosts[peer].DialContext, Logger: c.Logger,
+			PairwiseMesh: plan.Target != "", Peers: membersByPlan(cell),
+		})
+	}
+	return l, nil
+}
+
+// membersByPlan tells who is planned to be in a room: what a pairwise mesh needs to know.
+func membersByPlan(cell scenarios.Cell) func(room string) []string {
+	members := map[string][]string{}
+	for i := range cell.Peers {
+		members[cell.Peers[i].Room] = append(members[cell.Peers[i].Room], cell.Peers[i].Name)
+	}
+	return func(room string) []string { return members[room] }
+}
+
+func (l *lab) startTURN(cell scenarios.Cell, c Config) error {
+	t := cell.Server.TURN
+	if !t.Enabled {
+		return nil
+	}
+	if len(t.URLs) > 0 {
+		user, password := t.Username, t.Password
+		if t.Secret != "" {
+			user, password = turnserver.RESTCredentials(t.Secret, "peerfleet", time.Now().Add(l.ttl))
+		}
+		l.external = []webrtc.ICEServer{{URLs: t.URLs, Username: user, Credential: password}}
+		return nil
+	}
+	host, err := l.net.Attach(network.HostSpec{Name: "turn"})
+	if err != nil {
+		return err
+	}
+	l.turnHost = host
+	per := 4 * len(cell.Peers) * max(1, len(t.Transports))
+	l.turn, err = turnserver.New(turnserver.Config{
+		Host: host, Listen: "127.0.0.1:0", Transports: t.Transports,
+		AllowPeers: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+		PeerQuota:  per, TotalQuota: per * len(cell.Peers), Logger: c.Logger,
+		AnswerRate: per * len(cell.Peers) * 10, // every peer of the plan is the same source: loopback
+	})
+	if err != nil {
+		return err
+	}
+	l.closers = append(l.closers, l.turn.Close)
+	return nil
+}
+
+// startServer starts signaling and SFU and returns the signaling URL.
+func (l *lab) startServer(cell scenarios.Cell, c Config) (string, error) {
+	host, err := l.net.Attach(network.HostSpec{Name: "server"})
+	if err != nil {
+		return "", err
+	}
+	l.server = host
+	if l.sfu, err = sfu.New(sfu.Config{Host: host, Logger: c.Logger}); err != nil {
+		return "", err
+	}
+	l.closers = append(l.closers, l.sfu.Close)
+	mesh := map[string]bool{}
+	for _, r := range cell.Rooms {
+		mesh[r.Name] = r.Topology == string(signaling.TopologyMesh)
+	}
+	l.rooms = antmedia.NewServer(antmedia.Config{
+		Conference: l.sfu, Logger: c.Logger,
+		Topology: func(room string) (int, bool) { return cell.Server.MeshLimit, mesh[room] },
+	})
+	listener, err := host.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	stop := serveHTTP(listener, l.rooms)
+	l.closers = append(l.closers, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return errors.Join(l.rooms.Stop(ctx), stop(ctx))
+	})
+	return "ws://" + listener.Addr().String() + "/live/websocket", nil
+}
+
+// serveHTTP serves until the returned function is called, which waits for the serving goroutine.
+func serveHTTP(listener net.Listener, h http.Handler) func(context.Context) error {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	var wg sync.WaitGroup
+	var served error
+	wg.Go(func() {
+		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			served = err
+		}
+	})
+	return func(ctx context.Context) error {
+		err := s.Shutdown(ctx)
+		wg.Wait()
+		return errors.Join(err, served)
+	}
+}
+
+// iceServers are what one peer is told of STUN and TURN.
+func (l *lab) iceServers(peer string) []webrtc.ICEServer {
+	if l.turn == nil {
+		return l.external
+	}
+	user, password := l.turn.Credentials(peer, l.ttl)
+	return []webrtc.ICEServer{{URLs: l.turn.URLs(), Username: user, Credential: password}}
+}
+
+// Close closes everything, the last opened first.
+func (l *lab) Close() error {
+	var errs []error
+	for i := len(l.closers) - 1; i >= 0; i-- {
+		errs = append(errs, l.closers[i]())
+	}
+	l.closers = nil
+	return errors.Join(errs...)
+}
