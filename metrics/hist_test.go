@@ -140,8 +140,8 @@ func encoded(payload []byte, length uint32, digits uint32, lowest, highest uint6
 	b = binary.BigEndian.AppendUint64(b, math.Float64bits(1))
 	var z bytes.Buffer
 	w := zlib.NewWriter(&z)
-	w.Write(append(b, payload...))
-	w.Close()
+	_, _ = w.Write(append(b, payload...)) // a bytes.Buffer takes everything
+	_ = w.Close()
 	out := binary.BigEndian.AppendUint32(nil, hdrCompressedCookie)
 	out = binary.BigEndian.AppendUint32(out, uint32(z.Len()))
 	return []byte(base64.StdEncoding.EncodeToString(append(out, z.Bytes()...)))

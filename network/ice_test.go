@@ -16,10 +16,9 @@ func TestICEConnectsThroughHosts(t *testing.T) {
 	hosts := [2]Host{attach(t, s, p, p), attach(t, s, p, p)}
 	var agents [2]*ice.Agent
 	for i, h := range hosts {
-		a, err := ice.NewAgent(&ice.AgentConfig{
-			Net: h, IncludeLoopback: true, NetworkTypes: []ice.NetworkType{ice.NetworkTypeUDP4},
-			MulticastDNSMode: ice.MulticastDNSModeDisabled,
-		})
+		a, err := ice.NewAgentWithOptions(ice.WithNet(h), ice.WithIncludeLoopback(),
+			ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4}),
+			ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled))
 		must(t, err)
 		t.Cleanup(func() { _ = a.Close() }) // a second time when all went well
 		agents[i] = a

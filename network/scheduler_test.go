@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -101,7 +102,7 @@ func TestLineIsExact(t *testing.T) {
 		if written != 24*ms {
 			t.Errorf("writer done after %v, want 24 ms, when the fourth found room", written)
 		}
-		if n, err := l.take(buf, &never, nil); n != 0 || err != io.EOF {
+		if n, err := l.take(buf, &never, nil); n != 0 || !errors.Is(err, io.EOF) {
 			t.Errorf("end: got %d, %v", n, err)
 		}
 	})
@@ -113,12 +114,12 @@ func TestLineWindow(t *testing.T) {
 		var by, never deadline
 		by.set(time.Now().Add(time.Second))
 		n, err := l.put(make([]byte, 2*window), &by, nil)
-		if n < window || n > window+segment || err != errTimeout() {
+		if n < window || n > window+segment || !errors.Is(err, errTimeout()) {
 			t.Errorf("got %d, %v, want a full window and a time-out", n, err)
 		}
 		stop := make(chan struct{})
 		time.AfterFunc(time.Second, func() { close(stop) })
-		if _, err := l.take(make([]byte, 1), &never, stop); err != net.ErrClosed {
+		if _, err := l.take(make([]byte, 1), &never, stop); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("got %v, want closed", err)
 		}
 		time.Sleep(time.Minute)

@@ -521,7 +521,7 @@ func TestHostIsATransportNet(t *testing.T) {
 		t.Errorf("closed host: got %v", err)
 	}
 	external := NewSockets(SocketsConfig{External: true})
-	defer external.Close()
+	defer func() { must(t, external.Close()) }()
 	if all, err := attach(t, external, impair.Profile{}, impair.Profile{}).Interfaces(); err != nil || len(all) == 0 {
 		t.Errorf("external: got %v, %v", all, err)
 	}

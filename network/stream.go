@@ -218,7 +218,7 @@ func (s *stream) Read(b []byte) (int, error) {
 		// The link was set while the kernel was being read: these bytes pass it, too.
 	}
 	n, err := l.take(b, &s.readBy, s.closed)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = s.fault("read", err)
 	}
 	return n, err

@@ -28,7 +28,7 @@ func echo(t *testing.T, s *Sockets) string {
 				return
 			}
 			go func() {
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				if _, err := io.Copy(c, c); err == nil {
 					// The peer has closed its side; ours closes with it.
 					return
@@ -36,7 +36,7 @@ func echo(t *testing.T, s *Sockets) string {
 			}()
 		}
 	}()
-	t.Cleanup(func() { l.Close(); <-done })
+	t.Cleanup(func() { must(t, l.Close()); <-done })
 	return l.Addr().String()
 }
 

@@ -24,9 +24,8 @@ type egress struct {
 	channel *webrtc.DataChannel
 	log     *slog.Logger
 
-	ctx     context.Context
-	cancel  context.CancelFunc
-	wake    chan struct{} // something for the loop to look at
+	cancel  context.CancelFunc // ends the loop
+	wake    chan struct{}      // something for the loop to look at
 	answers chan answer
 	done    chan struct{} // the loop has ended
 	closed  chan struct{} // Close has finished
@@ -59,20 +58,21 @@ func newEgress(s *SFU, v signaling.Viewing) (*egress, error) {
 		wake: make(chan struct{}, 1), answers: make(chan answer),
 		done: make(chan struct{}), closed: make(chan struct{}), off: map[muted]bool{},
 	}
-	e.ctx, e.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	e.cancel = cancel
 	if e.channel, err = pc.CreateDataChannel(v.Room, nil); err != nil {
-		e.cancel()
+		cancel()
 		return nil, errors.Join(fmt.Errorf("create data channel: %w", err), pc.Close())
 	}
 	if e.room, err = s.enter(v.Room, e); err != nil {
-		e.cancel()
+		cancel()
 		return nil, errors.Join(err, pc.Close())
 	}
 	pc.OnConnectionStateChange(e.onState)
 	pc.OnDataChannel(e.listen)
 	e.listen(e.channel)
 	e.room.watch(e)
-	e.spawn(e.run)
+	e.spawn(func() { e.run(ctx) })
 	return e, nil
 }
 
@@ -97,9 +97,9 @@ func (e *egress) onState(state webrtc.PeerConnectionState) {
 }
 
 // run negotiates until the viewing ends.
-func (e *egress) run() {
+func (e *egress) run(ctx context.Context) {
 	defer close(e.done)
-	if err := e.negotiate(); err != nil && e.ctx.Err() == nil {
+	if err := e.negotiate(ctx); err != nil && ctx.Err() == nil {
 		if errors.Is(err, webrtc.ErrConnectionClosed) {
 			err = fmt.Errorf("%w: %w", ErrConnectionLost, err)
 		}
@@ -113,7 +113,7 @@ func (e *egress) run() {
 }
 
 // negotiate returns why the viewing cannot go on; nil when it was closed.
-func (e *egress) negotiate() error {
+func (e *egress) negotiate(ctx context.Context) error {
 	deadline := time.NewTimer(e.s.c.AnswerTimeout)
 	defer deadline.Stop()
 	outstanding, started := false, false
@@ -124,7 +124,7 @@ func (e *egress) negotiate() error {
 				return err
 			}
 			if changed || first {
-				if err := e.offer(); err != nil {
+				if err := e.offer(ctx); err != nil {
 					return err
 				}
 				outstanding = true
@@ -132,7 +132,7 @@ func (e *egress) negotiate() error {
 			}
 		}
 		select {
-		case <-e.ctx.Done():
+		case <-ctx.Done():
 			return nil
 		case <-deadline.C:
 			if outstanding {

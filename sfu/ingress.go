@@ -21,7 +21,7 @@ type ingress struct {
 	pc   *webrtc.PeerConnection
 	log  *slog.Logger
 
-	ctx         context.Context
+	quit        <-chan struct{} // closed by cancel
 	cancel      context.CancelFunc
 	negotiating chan struct{} // a token: one Answer at a time
 	kick        chan struct{} // something for the loop to look at
@@ -46,20 +46,21 @@ func newIngress(s *SFU, p signaling.Publication) (*ingress, error) {
 		s: s, p: p, pc: pc, log: s.c.Logger.With("room", p.Room, "stream", p.Stream),
 		negotiating: make(chan struct{}, 1), kick: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
-	in.ctx, in.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	in.quit, in.cancel = ctx.Done(), cancel
 	if in.room, err = s.enter(p.Room, in); err != nil {
-		in.cancel()
+		cancel()
 		return nil, errors.Join(err, pc.Close())
 	}
 	if !in.room.claim(p.Stream, in) {
-		in.cancel()
+		cancel()
 		s.leave(in.room, in)
 		return nil, errors.Join(ErrStreamTaken, pc.Close())
 	}
 	pc.OnConnectionStateChange(in.onState)
 	pc.OnTrack(in.onTrack)
 	pc.OnDataChannel(in.onDataChannel)
-	in.spawn(in.run)
+	in.spawn(func() { in.run(ctx) })
 	return in, nil
 }
 
@@ -79,7 +80,7 @@ func (in *ingress) Answer(ctx context.Context, offer string) (string, error) {
 		defer func() { <-in.negotiating }()
 	case <-ctx.Done():
 		return "", ctx.Err()
-	case <-in.ctx.Done():
+	case <-in.quit:
 		return "", ErrClosed
 	}
 	d := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}
@@ -193,7 +194,7 @@ func (in *ingress) onDataChannel(c *webrtc.DataChannel) {
 }
 
 // run announces the stream, tells its end, and sends feedback to the publisher.
-func (in *ingress) run() {
+func (in *ingress) run(ctx context.Context) {
 	ticker := time.NewTicker(feedbackInterval)
 	defer ticker.Stop()
 	var ticks <-chan time.Time // nil, as there is nothing to say before the connection is up
@@ -201,7 +202,7 @@ func (in *ingress) run() {
 	var announced int
 	for {
 		select {
-		case <-in.ctx.Done():
+		case <-ctx.Done():
 			return
 		case <-in.kick:
 		case <-ticks:
@@ -212,7 +213,7 @@ func (in *ingress) run() {
 		up := in.up
 		in.mu.Unlock()
 		if state == webrtc.PeerConnectionStateFailed || state == webrtc.PeerConnectionStateClosed {
-			in.end(fmt.Errorf("%w: %s", ErrConnectionLost, state))
+			in.end(ctx, fmt.Errorf("%w: %s", ErrConnectionLost, state))
 			return
 		}
 		if !up {
@@ -232,8 +233,8 @@ func (in *ingress) run() {
 	}
 }
 
-func (in *ingress) end(err error) {
-	if in.ctx.Err() != nil {
+func (in *ingress) end(ctx context.Context, err error) {
+	if ctx.Err() != nil {
 		return // our own doing
 	}
 	in.room.withdraw(in)

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -65,12 +66,12 @@ func (e *egress) drop(v *view) {
 }
 
 // offer makes an offer of what the connection has and hands it over.
-func (e *egress) offer() error {
+func (e *egress) offer(ctx context.Context) error {
 	offer, err := e.pc.CreateOffer(nil)
 	if err != nil {
 		return fmt.Errorf("create offer: %w", err)
 	}
-	sdp, err := setLocal(e.ctx, e.pc, offer)
+	sdp, err := setLocal(ctx, e.pc, offer)
 	if err != nil {
 		return err
 	}

@@ -219,13 +219,13 @@ func (p *publisher) send() {
 		if err := h.SetExtension(rtpstream.AbsCaptureTimeID, []byte{1, 2, 3, 4, 5, 6, 7, byte(n)}); err != nil {
 			p.t.Error(err)
 		}
-		p.audio.Write(&h, []byte{byte(n >> 8), byte(n)})
+		_ = p.audio.Write(&h, []byte{byte(n >> 8), byte(n)}) // a lost one is missed at the far end
 		frame := []byte{0x10, 1, 0, 0, byte(n >> 8), byte(n)}
 		if p.key.Swap(false) {
 			frame[1] = 0
 		}
 		h.Timestamp, h.Marker = uint32(n)*1800, true
-		p.video.Write(&h, frame)
+		_ = p.video.Write(&h, frame)
 	}
 }
 
@@ -280,7 +280,6 @@ type viewer struct {
 	messages []webrtc.DataChannelMessage
 	channel  *webrtc.DataChannel
 	offered  int
-	mute     bool // do not answer
 }
 
 // reception is what came of one track.

@@ -286,7 +286,8 @@ func TestRandomPaths(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	for round := range 120 {
 		codec := []Codec{VP8, H264}[round%2]
-		loss, spread := []float64{0, 0.01, 0.1, 0.5}[round%4], []time.Duration{0, 30, 90}[round%3]*time.Millisecond
+		loss := []float64{0, 0.01, 0.1, 0.5}[round%4]
+		spread := []time.Duration{0, 30 * time.Millisecond, 90 * time.Millisecond}[round%3]
 		strip := round%5 == 4
 		rendered := 0
 		s := NewVideoSink(VideoSinkConfig{Codec: codec, FPSExpected: 30, Delay: func(int64) { rendered++ }}, epoch())

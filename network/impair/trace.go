@@ -70,14 +70,14 @@ func (t *Trace) check() error {
 // of it. It only moves forward.
 type cursor struct {
 	base  time.Duration // when the trace began
-	cycle time.Duration // how often it has wrapped
+	cycle int64         // how often it has wrapped
 	i     int
 	left  int64 // bytes
 	set   bool
 }
 
 func (c *cursor) at(t *Trace) time.Duration {
-	return c.base + c.cycle*t.period() + t.Opportunities[c.i]
+	return c.base + time.Duration(c.cycle)*t.period() + t.Opportunities[c.i]
 }
 
 // next moves to the first opportunity not before from that has bytes left, and returns when it
@@ -96,8 +96,8 @@ func (c *cursor) next(t *Trace, from time.Duration) time.Duration {
 // cycle is the first of the next, and belongs to the earlier.
 func (c *cursor) seek(t *Trace, x time.Duration) {
 	period := t.period()
-	c.cycle = max(x-1, 0) / period
-	x -= c.cycle * period
+	c.cycle = int64(max(x-1, 0) / period)
+	x -= time.Duration(c.cycle) * period
 	c.i = sort.Search(len(t.Opportunities), func(i int) bool { return t.Opportunities[i] >= x })
 	c.left, c.set = opportunity, true
 }

@@ -25,7 +25,7 @@ func (s *session) leave(ctx context.Context) error {
 		s.end(nil, false)
 		return errors.Join(err, s.closed(leaveTimeout))
 	}
-	wait(ctx, leaveTimeout, parted, s.done)
+	wait(ctx.Done(), leaveTimeout, parted, s.done)
 	var links []*link
 	err := s.do(ctx, func(context.Context) error {
 		for _, id := range inOrder(s.last) {
@@ -37,25 +37,25 @@ func (s *session) leave(ctx context.Context) error {
 	closing, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
 	for _, l := range links {
-		wait(closing, leaveTimeout, l.gone, s.done)
+		wait(closing.Done(), leaveTimeout, l.gone, s.done)
 	}
 	s.mu.Lock()
 	s.parting = true
 	s.mu.Unlock()
 	s.socket.finish()
-	wait(ctx, 2*leaveTimeout, s.socket.killed, s.done)
+	wait(ctx.Done(), 2*leaveTimeout, s.socket.killed, s.done)
 	s.end(nil, false)
 	return errors.Join(err, s.closed(leaveTimeout))
 }
 
-// wait waits for either event, but not long.
-func wait(ctx context.Context, limit time.Duration, event, end <-chan struct{}) {
+// wait waits for either event, but not long, and not once stop is closed.
+func wait(stop <-chan struct{}, limit time.Duration, event, end <-chan struct{}) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-event:
 	case <-end:
-	case <-ctx.Done():
+	case <-stop:
 	case <-timer.C:
 	}
 }
@@ -63,7 +63,7 @@ func wait(ctx context.Context, limit time.Duration, event, end <-chan struct{}) 
 // closed waits for the session's goroutines. Only a connection that does not close holds them
 // up.
 func (s *session) closed(limit time.Duration) error {
-	wait(context.Background(), limit, s.done, s.done)
+	wait(nil, limit, s.done, s.done)
 	select {
 	case <-s.done:
 		return nil

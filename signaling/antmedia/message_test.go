@@ -1,21 +1,11 @@
 package antmedia
 
 import (
-	"net/url"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/peerfleet/peerfleet/signaling/signalingtest"
 )
-
-func mustURL(t *testing.T, text string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
 
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{

@@ -18,7 +18,9 @@ type publisher struct {
 	id         string
 	inRoom     bool // published into a room, not just by itself
 	name, meta string
-	started    bool
+	answered   bool // the client has its first answer
+	connected  bool // as the conference says
+	started    bool // both, and announced
 	offers     int
 	deadline   *time.Timer // for the first offer
 }
@@ -122,7 +124,11 @@ func (p *publisher) offered(sdp string) {
 			p.fail(defBadRemote, err)
 			return
 		}
-		p.locked(func() { p.client.send(description(typeAnswer, p.id, answer, nil)) })
+		p.locked(func() {
+			p.client.send(description(typeAnswer, p.id, answer, nil))
+			p.answered = true
+			p.start()
+		})
 	})
 }
 
@@ -144,17 +150,27 @@ func (p *publisher) do(task func(context.Context, signaling.Ingress)) {
 // up is called by the conference.
 func (p *publisher) up() {
 	p.locked(func() {
-		p.started = true
-		o := notification(noticePublishStarted, p.id)
-		if p.inRoom {
-			o["room"], o["ATTR_ROOM_NAME"] = p.stage.name, p.stage.name
-		}
-		p.client.send(o)
-		p.stage.announce(noticeTrackAdded, p.id)
-		for _, v := range p.stage.viewers {
-			v.filterStream(p.id)
-		}
+		p.connected = true
+		p.start()
 	})
+}
+
+// start announces the stream. A connection that is up at once waits for its answer to be on the
+// way: clients expect that order. The server's mutex is held.
+func (p *publisher) start() {
+	if p.started || !p.answered || !p.connected {
+		return
+	}
+	p.started = true
+	o := notification(noticePublishStarted, p.id)
+	if p.inRoom {
+		o["room"], o["ATTR_ROOM_NAME"] = p.stage.name, p.stage.name
+	}
+	p.client.send(o)
+	p.stage.announce(noticeTrackAdded, p.id)
+	for _, v := range p.stage.viewers {
+		v.filterStream(p.id)
+	}
 }
 
 // down is called by the conference.

@@ -74,8 +74,9 @@ type ping struct {
 	answered chan<- time.Duration
 }
 
-func newSession(t *Target, p signaling.Participant, ws *websocket.Conn) *session {
-	ctx, cancel := context.WithCancel(context.Background()) // end cancels
+// newSession starts a session that outlives ctx; end ends it.
+func newSession(ctx context.Context, t *Target, p signaling.Participant, ws *websocket.Conn) *session {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &session{
 		target: t, peer: p, socket: newSocket(ws, maxIncoming, t.config.MaxMessage),
 		inbox: make(chan incoming), calls: make(chan func(context.Context)),

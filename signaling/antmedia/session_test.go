@@ -301,7 +301,9 @@ func TestServerStopsUnderSessions(t *testing.T) {
 		if !errors.As(err, &status) || status.Code != 503 {
 			t.Errorf("join: got %v", err)
 		}
-		b.http.Close()
+		if err := b.http.Close(); err != nil {
+			t.Error(err)
+		}
 		_, err = b.target(TargetConfig{}).Join(context.Background(), peer("b", "r", signaling.TopologyConference, c))
 		var op *net.OpError
 		if !errors.As(err, &op) {

@@ -69,7 +69,7 @@ func (t *Target) Join(ctx context.Context, p signaling.Participant) (signaling.S
 	if err != nil {
 		return nil, fmt.Errorf("join room %q: dial %s: %w", p.Room, t.config.URL, err)
 	}
-	s := newSession(t, p, ws)
+	s := newSession(ctx, t, p, ws)
 	if err := s.enter(ctx); err != nil {
 		return nil, fmt.Errorf("join room %q: %w", p.Room, err)
 	}
@@ -137,6 +137,9 @@ func (t *Target) dial(ctx context.Context) (*websocket.Conn, error) {
 	}
 	ws, resp, err := d.DialContext(ctx, t.config.URL, nil)
 	cut := !stop()
+	if resp != nil {
+		_ = resp.Body.Close() // holds memory at most, not the connection
+	}
 	switch {
 	case err == nil && cut:
 		_ = ws.Close() // the context has closed it already
