@@ -54,7 +54,7 @@ type crowd struct{ joined, connected, failed atomic.Int64 }
 func conduct(ctx context.Context, plan scenarios.Plan, index int, c Config) outcome {
 	x := &conductor{plan: plan, index: index, cell: plan.Cells[index], c: c}
 	out := outcome{cell: emptyCell(x.cell)}
-	l, err := newLab(plan, x.cell, c)
+	l, err := newLab(ctx, plan, x.cell, c)
 	if err != nil {
 		out.err = fmt.Errorf("cell %q: %w", x.cell.ID, err)
 		return out
@@ -68,7 +68,7 @@ func conduct(ctx context.Context, plan scenarios.Plan, index int, c Config) outc
 	x.gather(&out, ended)
 	out.length = ended.Sub(x.epoch)
 	out.aborted = x.aborted.Load()
-	if err := l.Close(); err != nil {
+	if err := l.Close(context.WithoutCancel(ctx)); err != nil {
 		c.Logger.Warn("close lab", "cell", x.cell.ID, "error", err)
 	}
 	return out
@@ -84,7 +84,7 @@ func (x *conductor) run(ctx context.Context) {
 	x.makeBots()
 
 	var watch sync.WaitGroup
-	watching, stopWatching := context.WithCancel(context.Background())
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	watch.Go(func() { x.watch(watching, cancel) })
 
 	for i := range x.bots {
@@ -101,7 +101,7 @@ func (x *conductor) run(ctx context.Context) {
 	x.wg.Wait()
 	stopWatching()
 	watch.Wait()
-	x.leave()
+	x.leave(context.WithoutCancel(ctx))
 }
 
 // settle waits for joins that are still within their time limit when the window is over, so that
@@ -274,8 +274,8 @@ func (x *conductor) awaitRepairs() {
 const repairs = 1500 * time.Millisecond
 
 // leave sends every peer home at once.
-func (x *conductor) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+func (x *conductor) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, goodbye)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, b := range x.bots {

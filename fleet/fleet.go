@@ -5,7 +5,6 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -56,29 +55,21 @@ func Run(ctx context.Context, plan scenarios.Plan, c Config) *metrics.Run {
 		Audit: metrics.RunAudit{Valid: true, Findings: []metrics.Finding{}},
 		Cells: []metrics.Cell{}, Thresholds: []metrics.ThresholdResult{},
 	}
-	var faults []error
-	err := clock.Wall(ctx, func(ctx context.Context) error {
-		for i := range plan.Cells {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+	fault := clock.Wall(ctx, func(ctx context.Context) error {
+		for i := 0; i < len(plan.Cells) && ctx.Err() == nil; i++ {
 			r := conduct(ctx, plan, i, c)
 			run.SimulatedS += r.length.Seconds()
 			run.Cells = append(run.Cells, r.cell)
 			run.Thresholds = append(run.Thresholds, r.thresholds...)
 			run.Audit.Findings = append(run.Audit.Findings, r.findings...)
-			if r.err != nil {
-				faults = append(faults, r.err)
-				return nil
-			}
-			if r.aborted {
-				return nil
+			if r.err != nil || r.aborted {
+				return r.err
 			}
 		}
 		return nil
 	})
 	run.Audit.Valid = len(run.Audit.Findings) == 0
 	run.ElapsedS = time.Since(started).Seconds()
-	judge(run, errors.Is(err, context.Canceled) || ctx.Err() != nil, errors.Join(faults...))
+	judge(run, ctx.Err() != nil, fault)
 	return run
 }

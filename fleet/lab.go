@@ -34,17 +34,17 @@ type lab struct {
 	external []webrtc.ICEServer // a TURN server of the user's
 	ttl      time.Duration      // of TURN credentials
 
-	closers []func() error // last opened, first closed
+	closers []func(context.Context) error // last opened, first closed
 }
 
 // newLab builds what the cell needs. On an error nothing is left open.
-func newLab(plan scenarios.Plan, cell scenarios.Cell, c Config) (_ *lab, err error) {
+func newLab(ctx context.Context, plan scenarios.Plan, cell scenarios.Cell, c Config) (_ *lab, err error) {
 	l := &lab{net: network.NewSockets(network.SocketsConfig{External: plan.Target != "", Logger: c.Logger})}
-	l.closers = append(l.closers, l.net.Close)
+	l.onClose(l.net.Close)
 	l.ttl = cell.MeasureFrom() + cell.Duration + cell.JoinTimeout + time.Minute
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, l.Close())
+			err = errors.Join(err, l.Close(context.WithoutCancel(ctx)))
 		}
 	}()
 	if l.stack, err = bots.NewStack(); err != nil {
@@ -72,10 +72,19 @@ func newLab(plan scenarios.Plan, cell scenarios.Cell, c Config) (_ *lab, err err
 	l.target = func(peer int) signaling.Target {
 		return antmedia.NewTarget(antmedia.TargetConfig{
 			URL: url, Dial: l.hosts[peer].DialContext, Logger: c.Logger,
-			PairwiseMesh: plan.Target != "", Peers: membersByPlan(cell),
+			PairwiseMesh: plan.Target != "", Peers: membersByPlan(cell), MaxMessage: maxMessage(plan),
 		})
 	}
 	return l, nil
+}
+
+// maxMessage is the longest signaling message the server takes: the embedded one's own limit, or
+// the target's default for a server of the user's.
+func maxMessage(plan scenarios.Plan) int {
+	if plan.Target == "" {
+		return 2 << 20
+	}
+	return 0
 }
 
 // membersByPlan tells who is planned to be in a room: what a pairwise mesh needs to know.
@@ -115,7 +124,7 @@ func (l *lab) startTURN(cell scenarios.Cell, c Config) error {
 	if err != nil {
 		return err
 	}
-	l.closers = append(l.closers, l.turn.Close)
+	l.onClose(l.turn.Close)
 	return nil
 }
 
@@ -129,7 +138,7 @@ func (l *lab) startServer(cell scenarios.Cell, c Config) (string, error) {
 	if l.sfu, err = sfu.New(sfu.Config{Host: host, Logger: c.Logger}); err != nil {
 		return "", err
 	}
-	l.closers = append(l.closers, l.sfu.Close)
+	l.onClose(l.sfu.Close)
 	mesh := map[string]bool{}
 	for _, r := range cell.Rooms {
 		mesh[r.Name] = r.Topology == string(signaling.TopologyMesh)
@@ -143,8 +152,8 @@ func (l *lab) startServer(cell scenarios.Cell, c Config) (string, error) {
 		return "", err
 	}
 	stop := serveHTTP(listener, l.rooms)
-	l.closers = append(l.closers, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	l.closers = append(l.closers, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, goodbye)
 		defer cancel()
 		return errors.Join(l.rooms.Stop(ctx), stop(ctx))
 	})
@@ -177,11 +186,15 @@ func (l *lab) iceServers(peer string) []webrtc.ICEServer {
 	return []webrtc.ICEServer{{URLs: l.turn.URLs(), Username: user, Credential: password}}
 }
 
+func (l *lab) onClose(f func() error) {
+	l.closers = append(l.closers, func(context.Context) error { return f() })
+}
+
 // Close closes everything, the last opened first.
-func (l *lab) Close() error {
+func (l *lab) Close(ctx context.Context) error {
 	var errs []error
 	for i := len(l.closers) - 1; i >= 0; i-- {
-		errs = append(errs, l.closers[i]())
+		errs = append(errs, l.closers[i](ctx))
 	}
 	l.closers = nil
 	return errors.Join(errs...)

@@ -63,11 +63,11 @@ func Main(env Env) int {
 }
 
 func execute(ctx context.Context, env Env) int {
-	root := rootCommand(env)
+	root := rootCommand(ctx, env)
 	root.SetArgs(env.Args)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	err := root.ExecuteContext(ctx)
+	err := root.Execute()
 	var exit exitError
 	var use usageError
 	switch {
@@ -83,7 +83,7 @@ func execute(ctx context.Context, env Env) int {
 	return fleet.ExitFault
 }
 
-func rootCommand(env Env) *cobra.Command {
+func rootCommand(ctx context.Context, env Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "peerfleet",
 		Short:         "Load, gate and debug WebRTC",
@@ -101,7 +101,7 @@ func rootCommand(env Env) *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(env), serveCommand(env), scenarioCommand(env), reportCommand(env), versionCommand(env))
+	root.AddCommand(runCommand(ctx, env), serveCommand(ctx, env), scenarioCommand(env), reportCommand(env), versionCommand(env))
 	return root
 }
 

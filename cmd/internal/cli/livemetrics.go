@@ -86,7 +86,7 @@ func (l *liveMetrics) Describe(chan<- *prometheus.Desc) {}
 func (l *liveMetrics) Collect(out chan<- prometheus.Metric) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	labels := []string{"cell", "group", "topology", "kind", "candidate", "stat"}
+	labels := []string{"cell", "group", "topology", "kind", "direction", "candidate", "stat"}
 	for _, e := range l.entries {
 		def, ok := metrics.Lookup(e.Name)
 		if !ok {
@@ -99,18 +99,18 @@ func (l *liveMetrics) Collect(out chan<- prometheus.Metric) {
 		}{{"avg", e.Avg}, {"p95", e.P95}, {"max", e.Max}, {"count", metrics.Value(e.Count)}} {
 			if s.value.Valid() {
 				out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(s.value),
-					l.cell, e.Tags.Group, e.Tags.Topology, e.Tags.Kind, e.Tags.Candidate, s.name)
+					l.cell, e.Tags.Group, e.Tags.Topology, e.Tags.Kind, e.Tags.Direction, e.Tags.Candidate, s.name)
 			}
 		}
 	}
 }
 
 // Close stops serving and waits. It does nothing when nothing is served.
-func (l *liveMetrics) Close() error {
+func (l *liveMetrics) Close(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	err := l.server.Shutdown(ctx)
 	l.wg.Wait()

@@ -29,12 +29,12 @@ type runFlags struct {
 	dryRun, quiet, noColor, json                bool
 }
 
-func runCommand(env Env) *cobra.Command {
+func runCommand(ctx context.Context, env Env) *cobra.Command {
 	f := &runFlags{}
 	c := &cobra.Command{
 		Use: "run SCENARIO...", Short: "Carry out scenario files, by path or by the name of a built-in",
 		Args: atLeastOne("scenario files or names"),
-		RunE: func(c *cobra.Command, args []string) error { return run(c.Context(), env, f, args) },
+		RunE: func(_ *cobra.Command, args []string) error { return run(ctx, env, f, args) },
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.out, "out", "", "folder of the report (default out/<scenario>-<time>)")
@@ -81,7 +81,7 @@ func run(ctx context.Context, env Env, f *runFlags, args []string) error {
 		return err
 	}
 	runs, err := carryOut(ctx, env, f, formats, plans, live)
-	if err := errors.Join(err, live.Close()); err != nil {
+	if err := errors.Join(err, live.Close(context.WithoutCancel(ctx))); err != nil {
 		return err
 	}
 	return finish(env, f, runs)
@@ -177,10 +177,8 @@ func permitted(p scenarios.Plan, allowed []string) error {
 // the row.
 func carryOut(ctx context.Context, env Env, f *runFlags, formats []string, plans []scenarios.Plan, live *liveMetrics) ([]*metrics.Run, error) {
 	var runs []*metrics.Run
-	for _, p := range plans {
-		if ctx.Err() != nil {
-			break
-		}
+	for i := 0; i < len(plans) && (i == 0 || ctx.Err() == nil); i++ {
+		p := plans[i]
 		dir := f.folder(p, len(plans) > 1)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return runs, fmt.Errorf("make report folder: %w", err)

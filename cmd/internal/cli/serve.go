@@ -32,11 +32,11 @@ type serveFlags struct {
 	mesh                        bool
 }
 
-func serveCommand(env Env) *cobra.Command {
+func serveCommand(ctx context.Context, env Env) *cobra.Command {
 	f := &serveFlags{}
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the embedded signaling, SFU and TURN server until interrupted", Args: exactly(0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), env, f) },
+		RunE: func(*cobra.Command, []string) error { return serve(ctx, env, f) },
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.http, "http", "127.0.0.1:5080", "address of signaling")
@@ -68,6 +68,7 @@ func serve(ctx context.Context, env Env, f *serveFlags) (err error) {
 	}
 	net := network.NewSockets(network.SocketsConfig{External: !plan.http.Addr().IsLoopback()})
 	var closers []func() error
+	stopping := context.WithoutCancel(ctx)
 	defer func() {
 		for i := len(closers) - 1; i >= 0; i-- {
 			err = errors.Join(err, closers[i]())
@@ -107,7 +108,8 @@ func serve(ctx context.Context, env Env, f *serveFlags) (err error) {
 	if plan.certificate != nil {
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*plan.certificate}, MinVersion: tls.VersionTLS12})
 	}
-	closers = append(closers, serveRooms(listener, rooms))
+	stop := serveRooms(listener, rooms)
+	closers = append(closers, func() error { return stop(stopping) })
 	fmt.Fprintf(env.Stdout, "%s turn=%s\n", ready, turnText)
 	<-ctx.Done()
 	return nil
@@ -115,7 +117,7 @@ func serve(ctx context.Context, env Env, f *serveFlags) (err error) {
 
 // serveRooms serves signaling until the returned function is called, which announces the stop and
 // waits.
-func serveRooms(listener net.Listener, rooms *antmedia.Server) func() error {
+func serveRooms(listener net.Listener, rooms *antmedia.Server) func(context.Context) error {
 	s := &http.Server{Handler: rooms, ReadHeaderTimeout: 10 * time.Second}
 	var wg sync.WaitGroup
 	var served error
@@ -124,8 +126,8 @@ func serveRooms(listener net.Listener, rooms *antmedia.Server) func() error {
 			served = err
 		}
 	})
-	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 		defer cancel()
 		err := errors.Join(rooms.Stop(ctx), s.Shutdown(ctx))
 		wg.Wait()

@@ -40,7 +40,7 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	ask := func(command, want string) {
 		t.Helper()
 		if err := conn.WriteMessage(websocket.TextMessage, []byte(command)); err != nil {
