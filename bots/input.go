@@ -14,6 +14,10 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// repairTime is how long a lost packet is asked for again, and its frame waited for: as a browser,
+// which rather shows a late frame than a broken one, and not so long that a call freezes for good.
+const repairTime = time.Second
+
 // input is one received track: what arrives, what is missing, and how it would look and sound.
 type input struct {
 	conn         *connection
@@ -51,7 +55,7 @@ func newInput(c *connection, t *webrtc.TrackRemote, r *webrtc.RTPReceiver) (*inp
 		expected: true, lastPacket: c.s.b.now(),
 	}
 	in.rtp = rtpstream.NewReceiver(uint32(t.SSRC()), int(t.Codec().ClockRate), rtpstream.ReceiverConfig{
-		NoRepair: t.Kind() == webrtc.RTPCodecTypeAudio,
+		NoRepair: t.Kind() == webrtc.RTPCodecTypeAudio, GiveUp: repairTime,
 	})
 	if in.stream == "" {
 		return nil, fmt.Errorf("a %s track belongs to no stream", in.kind)
@@ -63,7 +67,7 @@ func newInput(c *connection, t *webrtc.TrackRemote, r *webrtc.RTPReceiver) (*inp
 	}
 	if t.Kind() == webrtc.RTPCodecTypeVideo {
 		in.video = media.NewVideoSink(media.VideoSinkConfig{
-			Codec: codecOf(t.Codec().MimeType), Delay: in.onDelay,
+			Codec: codecOf(t.Codec().MimeType), Deadline: repairTime, Delay: in.onDelay,
 		}, in.lastPacket)
 	} else {
 		in.audio = media.NewAudioSink(media.AudioSinkConfig{Delay: in.onDelay}, in.lastPacket)

@@ -27,9 +27,12 @@ type output struct {
 	videoSource              *media.VideoSource
 	audioMuted, videoMuted   atomic.Bool
 	audioSeq, videoSeq       uint16
-	audioHeader, videoHeader rtp.Header // of the packet being sent; owned by run
-	captured                 [8]byte
-	phase                    time.Duration // of the first frame, so that a fleet does not send in step
+	audioHeader, videoHeader stampedHeader  // of the packet being sent; owned by run
+	pending                  []media.Packet // of the frame in hand, valid until the source's next; owned by run, as the rest
+	pacer                    time.Time      // when what was sent has left at the pacer's rate
+	pacerPerByte             float64        // ns
+	drained                  time.Time      // when the last packet was sent
+	phase                    time.Duration  // of the first frame, so that a fleet does not send in step
 }
 
 func newOutput(s *stay, p scenarios.Published, number int) (*output, error) {
@@ -55,6 +58,7 @@ func newOutput(s *stay, p scenarios.Published, number int) (*output, error) {
 			return nil, fmt.Errorf("stream %s: %w", p.ID, err)
 		}
 		o.videoSource = media.NewVideoSource(*v, stream, seed)
+		o.pacerPerByte = 8 * float64(time.Second) / (pacerFactor * float64(v.BitrateBPS))
 		o.videoTrack = rtpstream.NewTrack(rtpstream.TrackConfig{
 			ID: p.ID + "-video", StreamID: p.ID, Kind: webrtc.RTPCodecTypeVideo, Codec: codec,
 			Keyframe: o.videoSource.RequestKeyframe,
@@ -112,15 +116,21 @@ func (o *output) run() {
 			o.sendAudio(audio, now)
 			audio = audio.Add(media.AudioInterval)
 		}
-		for o.videoSource != nil && !video.After(now) {
-			o.sendVideo(video, now)
-			video = video.Add(o.videoSource.Interval())
+		wake := video
+		if o.videoSource != nil {
+			for wake = o.drain(now); len(o.pending) == 0 && !video.After(now); wake = o.drain(now) {
+				o.sendVideo(video, now)
+				video = video.Add(o.videoSource.Interval())
+			}
+			if len(o.pending) == 0 {
+				wake = video
+			}
 		}
 		next := audio
-		if o.audioSource == nil || o.videoSource != nil && video.Before(audio) {
-			next = video
+		if o.audioSource == nil || o.videoSource != nil && wake.Before(audio) {
+			next = wake
 		}
-		timer.Reset(time.Until(next))
+		timer.Reset(next.Sub(o.s.b.now()))
 	}
 }
 
@@ -133,12 +143,14 @@ func (o *output) sendAudio(due, now time.Time) {
 		o.audioTrack.SetClock(rtpstream.NTP(due), timestamp, due)
 	}
 	o.s.b.tally.sent(now.Sub(due), 1)
-	h := o.header(&o.audioHeader, due)
+	h := &o.audioHeader
+	h.stamp(due)
 	h.SequenceNumber, h.Timestamp, h.Marker = o.audioSeq, timestamp, marker
 	o.audioSeq++
-	_ = o.audioTrack.Write(h, payload) // a connection that is gone has its own report
+	_ = o.audioTrack.Write(&h.Header, payload) // a connection that is gone has its own report
 }
 
+// sendVideo makes the frame that is due; drain sends it.
 func (o *output) sendVideo(due, now time.Time) {
 	if o.videoMuted.Load() {
 		return
@@ -147,23 +159,57 @@ func (o *output) sendVideo(due, now time.Time) {
 	if o.videoSeq == 0 {
 		o.videoTrack.SetClock(rtpstream.NTP(due), f.Timestamp, due)
 	}
-	o.s.b.tally.sent(now.Sub(due), len(f.Packets))
-	h := o.header(&o.videoHeader, due)
-	for i := range f.Packets {
-		h.SequenceNumber, h.Timestamp, h.Marker = o.videoSeq, f.Timestamp, f.Packets[i].Marker
-		o.videoSeq++
-		_ = o.videoTrack.Write(h, f.Packets[i].Payload) // as above
-	}
+	o.s.b.tally.sent(now.Sub(later(due, o.drained)), len(f.Packets))
+	o.videoHeader.stamp(due)
+	o.videoHeader.Timestamp = f.Timestamp
+	o.pending = f.Packets
 }
 
-// header is a reused RTP header that says when its frame was captured.
-func (o *output) header(h *rtp.Header, captured time.Time) *rtp.Header {
-	o.captured = media.AbsCaptureTime(captured)
+// A video frame leaves in packets spaced as a real sender's pacer spaces them: at 2.5 times the
+// stream's bitrate, as WebRTC senders do, of which pacerBurst may go at once. A keyframe sent in
+// one burst would overflow the queue of a link that carries the stream with ease.
+const (
+	pacerFactor = 2.5
+	pacerBurst  = 40 * time.Millisecond
+)
+
+// drain sends what the pacer lets go now of the frame in hand, and returns when to come again.
+func (o *output) drain(now time.Time) time.Time {
+	for len(o.pending) > 0 {
+		if o.pacer.Sub(now) > pacerBurst {
+			return o.pacer.Add(-pacerBurst)
+		}
+		p := o.pending[0]
+		o.pending = o.pending[1:]
+		o.pacer = later(o.pacer, now).Add(time.Duration(float64(len(p.Payload)) * o.pacerPerByte))
+		h := &o.videoHeader
+		h.SequenceNumber, h.Marker = o.videoSeq, p.Marker
+		o.videoSeq++
+		_ = o.videoTrack.Write(&h.Header, p.Payload) // a connection that is gone has its own report
+		o.drained = now
+	}
+	return now
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// stampedHeader is a reused RTP header that says when its frame was captured.
+type stampedHeader struct {
+	rtp.Header
+	captured [8]byte
+}
+
+func (h *stampedHeader) stamp(captured time.Time) {
+	h.captured = media.AbsCaptureTime(captured)
 	h.Version = 2
-	if err := h.SetExtension(rtpstream.AbsCaptureTimeID, o.captured[:]); err != nil {
+	if err := h.SetExtension(rtpstream.AbsCaptureTimeID, h.captured[:]); err != nil {
 		panic("abs-capture-time does not fit a header: " + err.Error())
 	}
-	return h
 }
 
 // capability is how a codec is offered.
