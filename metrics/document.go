@@ -224,7 +224,7 @@ type CellAudit struct {
 	Sockets         int     `json:"sockets"`
 	PacketsSent     uint64  `json:"packets_sent"`
 	PacketsReceived uint64  `json:"packets_received"`
-	CPUPerPacketUS  float64 `json:"cpu_per_packet_us"` // CPU time over packets sent and received
+	CPUPerPacketUS  float64 `json:"cpu_per_packet_us"` // CPU time of the window over packets read by peers and sent on by the servers
 }
 
 // Spread is a distribution in two figures.
