@@ -69,6 +69,10 @@ type iceSettings struct {
 	relayWait time.Duration
 }
 
+// replayWindow is how many packets late a repair may come: with the default of 64 SRTP takes the
+// repairs of a fast stream on a long path for replays.
+const replayWindow = 1024
+
 // open makes a connection on a host. No interceptors: the bot makes its own reports, repairs
 // losses itself, and its packet path has no per-connection chain.
 func (s *Stack) open(host network.Host, purpose signaling.Purpose, i iceSettings) (*webrtc.PeerConnection, error) {
@@ -83,6 +87,7 @@ func (s *Stack) open(host network.Host, purpose signaling.Purpose, i iceSettings
 	e.SetPrflxAcceptanceMinWait(0)
 	e.SetRelayAcceptanceMinWait(i.relayWait)
 	e.DisableMediaEngineCopy(true)
+	e.SetSRTPReplayProtectionWindow(replayWindow)
 	e.LoggerFactory = &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 
 	policy := webrtc.ICETransportPolicyAll
