@@ -3,6 +3,7 @@ package rtpstream
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -172,6 +173,13 @@ func (b *binding) source(seq uint16) (uint16, bool) {
 		}
 	}
 	return 0, false
+}
+
+// roundTrip is the round trip last reported; 0: not known.
+func (b *binding) roundTrip() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.remote.RTT
 }
 
 // resend sends a stored packet again on this connection only, with header as scratch.

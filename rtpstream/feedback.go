@@ -63,6 +63,7 @@ type server struct {
 	b      *binding
 	packet stored
 	header rtp.Header
+	limit  limit
 }
 
 func (t *Track) handle(s *server, p rtcp.Packet, now time.Time) {
@@ -70,7 +71,7 @@ func (t *Track) handle(s *server, p rtcp.Packet, now time.Time) {
 	case *rtcp.TransportLayerNack:
 		if p.MediaSSRC == s.b.ssrc {
 			t.nacks.Add(1)
-			t.repair(s, p)
+			t.repair(s, p, now)
 		}
 	case *rtcp.PictureLossIndication:
 		if p.MediaSSRC == s.b.ssrc {
@@ -97,24 +98,35 @@ func (t *Track) keyframe() {
 	}
 }
 
-func (t *Track) repair(s *server, p *rtcp.TransportLayerNack) {
+func (t *Track) repair(s *server, p *rtcp.TransportLayerNack, now time.Time) {
+	s.limit.refill(s.b.packets.Load(), t.history.limit)
+	s.limit.follow(s.b.roundTrip())
 	for _, pair := range p.Nacks {
-		t.again(s, pair.PacketID)
+		t.again(s, pair.PacketID, now)
 		for lost := pair.LostPackets; lost != 0; lost &= lost - 1 {
-			t.again(s, pair.PacketID+uint16(bits.TrailingZeros16(uint16(lost)))+1)
+			t.again(s, pair.PacketID+uint16(bits.TrailingZeros16(uint16(lost)))+1, now)
 		}
 	}
 }
 
-func (t *Track) again(s *server, seq uint16) {
+func (t *Track) again(s *server, seq uint16, now time.Time) {
 	t.nackedSeqs.Add(1)
 	source, ok := s.b.source(seq)
-	if !ok || s.b.off.Load() || !t.history.get(source, &s.packet) {
+	if !ok || s.b.off.Load() {
+		t.unavailable.Add(1)
+		return
+	}
+	if !s.limit.allows(seq, now) {
+		t.refused.Add(1)
+		return
+	}
+	if !t.history.get(source, &s.packet) {
 		t.unavailable.Add(1)
 		return
 	}
 	// An error means that the connection is going; its sender will stop.
 	if n, err := s.b.resend(&s.packet, seq, &s.header); err == nil && n > 0 {
+		s.limit.spend(seq, now)
 		t.retransmitted.Add(1)
 		t.retransmittedBytes.Add(uint64(n))
 		s.b.packets.Add(1)

@@ -7,7 +7,7 @@ type gap struct {
 	seq     uint64 // extended
 	noticed time.Time
 	due     time.Time // when to ask next
-	asked   time.Time // last; zero: never
+	asked   time.Time // first; zero: never
 	asks    int
 }
 

@@ -177,9 +177,7 @@ func (r *Receiver) place(seq uint64, arrival time.Time) Verdict {
 		r.add(seq, func(c *Counters) { c.Received++; c.Pending--; c.Reordered++ })
 		return Fresh
 	}
-	if g.asks == 1 {
-		r.learn(arrival.Sub(g.asked))
-	}
+	r.learn(arrival.Sub(g.asked), g.asks > 1)
 	r.add(seq, func(c *Counters) { c.Received++; c.Pending--; c.Repaired++ })
 	return Repaired
 }
@@ -219,13 +217,18 @@ func (r *Receiver) abandonAll() {
 	r.missing.gaps = r.missing.gaps[:0]
 }
 
-// learn smooths how long a repair takes.
-func (r *Receiver) learn(d time.Duration) {
-	if r.repair == 0 {
+// learn smooths how long a repair takes, from the first asking on. After a second asking that
+// may be too long, as the first or its answer may have been lost: such a time weighs less, but
+// without it a round trip longer than the interval would never be known.
+func (r *Receiver) learn(d time.Duration, repeated bool) {
+	switch {
+	case r.repair == 0:
 		r.repair = d
-		return
+	case repeated:
+		r.repair += (d - r.repair) / 16
+	default:
+		r.repair += (d - r.repair) / 4
 	}
-	r.repair += (d - r.repair) / 8
 }
 
 // add counts something about a packet, in the measured window too if it belongs there.
@@ -251,7 +254,7 @@ func (r *Receiver) Jitter() time.Duration {
 	return time.Duration(r.jitter.value / r.rate * float64(time.Second))
 }
 
-// RTT is the smoothed time from asking for a packet to its arrival; 0 before any repair.
+// RTT is the smoothed time from first asking for a packet to its arrival; 0 before any repair.
 func (r *Receiver) RTT() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,6 +1,7 @@
 package rtpstream
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -169,6 +170,59 @@ func TestNACKSpacingFollowsTheRoundTrip(t *testing.T) {
 	}
 	if d := cmp.Diff([]int{320, 570}, times); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestLongRoundTripsAreLearnt(t *testing.T) {
+	for _, rtt := range []int{80, 120, 200, 300, 600} {
+		t.Run(fmt.Sprintf("%d ms", rtt), func(t *testing.T) {
+			r := NewReceiver(7, 90000, ReceiverConfig{})
+			repairs := map[int][]uint16{} // by when they arrive
+			for n := range 5000 {
+				for _, seq := range repairs[10*n] {
+					push(r, seq, ms(10*n))
+				}
+				if n%50 != 7 {
+					push(r, uint16(n), ms(10*n))
+				}
+				repairs[10*n+rtt] = nacked(r, ms(10*n))
+			}
+			got := r.Stats()
+			// Until the first repair has come the interval is all there is to go by.
+			if asks := float64(got.NACKedSeqs) / float64(got.WireLost); asks > 1.1 {
+				t.Errorf("got %.2f asks per loss, want 1 and a little", asks)
+			}
+			if got.Lost != 0 || got.WireLost != 100 {
+				t.Errorf("got %+v, want every loss repaired", got)
+			}
+			if want := time.Duration(rtt) * time.Millisecond; r.RTT() < want || r.RTT() > want+want/4 {
+				t.Errorf("learnt %v, want %v", r.RTT(), want)
+			}
+		})
+	}
+}
+
+func TestLostRepairsDoNotSilenceAsking(t *testing.T) {
+	r := NewReceiver(7, 90000, ReceiverConfig{})
+	const rtt = 100
+	repairs := map[int][]uint16{}
+	asks := 0
+	for n := range 20_000 {
+		for _, seq := range repairs[10*n] {
+			push(r, seq, ms(10*n))
+		}
+		delete(repairs, 10*n)
+		if n%50 != 7 {
+			push(r, uint16(n), ms(10*n))
+		}
+		for _, seq := range nacked(r, ms(10*n)) {
+			if asks++; asks%3 != 0 { // every third is lost
+				repairs[10*n+rtt] = append(repairs[10*n+rtt], seq)
+			}
+		}
+	}
+	if got := r.RTT(); got < rtt*time.Millisecond || got > 2*rtt*time.Millisecond {
+		t.Errorf("learnt %v, want no more than twice %d ms", got, rtt)
 	}
 }
 

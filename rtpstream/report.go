@@ -100,7 +100,9 @@ func (r *Receiver) ask(g *gap, now time.Time) {
 		}
 	})
 	g.due = now.Add(max(r.c.Interval, r.repair+r.repair/4) << g.asks)
-	g.asked = now
+	if first {
+		g.asked = now
+	}
 	g.asks++
 	r.asking = append(r.asking, uint16(g.seq))
 }

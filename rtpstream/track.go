@@ -57,6 +57,7 @@ type Track struct {
 	retransmitted       atomic.Uint64
 	retransmittedBytes  atomic.Uint64
 	unavailable         atomic.Uint64
+	refused             atomic.Uint64
 	nacks, nackedSeqs   atomic.Uint64
 	plis, firs, reports atomic.Uint64
 }
@@ -68,6 +69,7 @@ type TrackStats struct {
 	Retransmitted      uint64
 	RetransmittedBytes uint64
 	Unavailable        uint64 // sequence numbers asked for that were not in the history
+	Refused            uint64 // sequence numbers asked for again too soon or beyond what a connection may have
 	NACKs, NACKedSeqs  uint64
 	PLIs, FIRs         uint64
 	Reports            uint64 // reception reports
@@ -222,8 +224,8 @@ func (t *Track) Stats() TrackStats {
 	return TrackStats{
 		Packets: t.packets.Load(), Bytes: t.bytes.Load(),
 		Retransmitted: t.retransmitted.Load(), RetransmittedBytes: t.retransmittedBytes.Load(),
-		Unavailable: t.unavailable.Load(),
-		NACKs:       t.nacks.Load(), NACKedSeqs: t.nackedSeqs.Load(),
+		Unavailable: t.unavailable.Load(), Refused: t.refused.Load(),
+		NACKs: t.nacks.Load(), NACKedSeqs: t.nackedSeqs.Load(),
 		PLIs: t.plis.Load(), FIRs: t.firs.Load(), Reports: t.reports.Load(),
 		Connections: len(*t.bindings.Load()),
 	}

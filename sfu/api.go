@@ -21,6 +21,11 @@ const gatherTimeout = 5 * time.Second
 // maxHeldCandidates bounds the candidates kept until the description they belong to.
 const maxHeldCandidates = 64
 
+// replayWindow is how late a packet may come before SRTP takes it for a replay (RFC 3711 section
+// 3.3.2), in packets. A repair comes a round trip late, which at the usual 64 would be too late
+// on any fast stream over a long path.
+const replayWindow = 1024
+
 // newAPI makes what all connections share: one port, no interceptors, no acceptance waits. The
 // media engine is copied for each connection on purpose: browsers differ in payload types and
 // codecs, and a shared engine would hold every peer to what the first one negotiated.
@@ -42,6 +47,7 @@ func (s *SFU) newAPI() (*webrtc.API, error) {
 	e.SetRelayAcceptanceMinWait(0)
 	e.SetICETimeouts(s.c.DisconnectedTimeout, s.c.FailedTimeout, 2*time.Second)
 	e.DisableMediaEngineMultipleCodecs(true)
+	e.SetSRTPReplayProtectionWindow(replayWindow)
 	if len(s.c.PublicIPs) > 0 {
 		err := e.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
 			External: s.c.PublicIPs, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,

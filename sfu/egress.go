@@ -140,7 +140,9 @@ func (e *egress) negotiate(ctx context.Context) error {
 			}
 		case a := <-e.answers:
 			if !outstanding {
-				a.result <- errors.New("no offer is waiting for an answer")
+				// One that was sent twice or has crossed with another: nothing is wrong.
+				e.log.Debug("answer without an offer")
+				a.result <- nil
 				continue
 			}
 			err := e.apply(a.sdp)

@@ -177,15 +177,20 @@ func (in *ingress) onState(state webrtc.PeerConnectionState) {
 	notify(in.kick)
 }
 
+// onTrack forwards a track. A publication has one of each kind, as viewers know them by stream
+// and kind: a second one at the same time is refused.
 func (in *ingress) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	in.mu.Lock()
 	src := in.sourceLocked(t.Kind())
 	in.mu.Unlock()
-	if src == nil || t.RID() != "" {
+	if src == nil || t.RID() != "" || !src.claimed.CompareAndSwap(false, true) {
 		in.log.Warn("track is not forwarded", "kind", t.Kind().String(), "rid", t.RID())
 		return
 	}
-	in.spawn(func() { src.forward(t) })
+	in.spawn(func() {
+		defer src.claimed.Store(false) // another track may follow this one
+		src.forward(t)
+	})
 	in.spawn(func() { src.reports(r) })
 }
 

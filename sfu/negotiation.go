@@ -39,18 +39,21 @@ func (e *egress) reconcile() (changed bool, err error) {
 func (e *egress) add(s *source) error {
 	kind := s.kind.String()
 	v := &view{e: e, source: s, label: e.v.Label(s.in.p.Stream, kind)}
-	e.mu.Lock()
-	v.off = e.off[muted{s.in.p.Stream, kind}]
-	e.mu.Unlock()
 	t, err := e.pc.AddTransceiverFromTrack(v, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	if err != nil {
 		return fmt.Errorf("add track %q: %w", v.label, err)
 	}
 	v.pair = t
-	e.mu.Lock()
-	e.views = append(e.views, v)
-	e.mu.Unlock()
+	e.show(v)
 	return nil
+}
+
+// show makes a view one of those that Enable reaches, and switches it as Enable has asked before.
+func (e *egress) show(v *view) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v.enable(!e.off[muted{v.source.in.p.Stream, v.source.kind.String()}])
+	e.views = append(e.views, v)
 }
 
 func (e *egress) current() []*view {

@@ -33,6 +33,7 @@ type source struct {
 	track *rtpstream.Track
 	nack  bool // negotiated with the publisher
 
+	claimed  atomic.Bool                        // a published track is being forwarded
 	receiver atomic.Pointer[rtpstream.Receiver] // nil until the first packet
 	wanted   atomic.Bool                        // a keyframe
 	requests atomic.Int32                       // since the last keyframe
