@@ -29,6 +29,7 @@ type direction struct {
 	offered           uint64
 	delivered, lost   uint64
 	queuedOut         uint64
+	discarded         uint64
 	delayed, lateness metrics.Hist
 }
 
@@ -95,6 +96,21 @@ func (d *direction) handedOn(offered, due, now time.Time) {
 	d.lateness.Record(now.Sub(due).Microseconds())
 }
 
+// discard accounts for a packet that was offered and is given up before it was handed on.
+func (d *direction) discard() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.discarded++
+}
+
+// refuse corrects the account of a packet that was to be handed on and could not be.
+func (d *direction) refuse() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.delivered--
+	d.discarded++
+}
+
 // segment asks the link when a segment of a stream arrives.
 func (d *direction) segment(now time.Time, size int) (at time.Time, ok bool) {
 	d.mu.Lock()
@@ -106,7 +122,7 @@ func (d *direction) report() LinkReport {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := LinkReport{
-		Offered: d.offered, Delivered: d.delivered, Lost: d.lost, QueuedOut: d.queuedOut,
+		Offered: d.offered, Delivered: d.delivered, Lost: d.lost, QueuedOut: d.queuedOut, Discarded: d.discarded,
 		Delay: metrics.NewHist(), Lateness: metrics.NewHist(),
 	}
 	r.Delay.Merge(&d.delayed)

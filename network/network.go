@@ -71,11 +71,15 @@ type Traffic struct {
 }
 
 // LinkReport is the account of one direction of a link, in packets over the host's whole life:
-// Offered = Delivered + Lost + QueuedOut + in flight.
+// Offered = Delivered + Lost + QueuedOut + Discarded + in flight. Nothing is in flight once the
+// network is closed.
 type LinkReport struct {
 	Offered, Delivered, Lost, QueuedOut uint64
-	Delay                               *metrics.Hist // all that a packet saw on this link, queueing included, in µs
-	Lateness                            *metrics.Hist // how much later than its due time a packet was handed on, in µs
+	// Discarded are packets that the link let pass but that could not be handed on: their socket
+	// or the network had been closed, or the kernel refused them.
+	Discarded uint64
+	Delay     *metrics.Hist // all that a packet saw on this link, queueing included, in µs
+	Lateness  *metrics.Hist // how much later than its due time a packet was handed on, in µs
 }
 
 // BatchWriter is offered by a Host's UDP connections that can send many packets in one call.

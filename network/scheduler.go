@@ -99,7 +99,7 @@ func (s *scheduler) add(p *datagram) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		p.to.discard(p)
+		giveUp(p)
 		return
 	}
 	p.order = s.sequence
@@ -200,9 +200,16 @@ func (s *scheduler) settle(next time.Time) bool {
 func (s *scheduler) discard() {
 	s.collect(nil)
 	for _, p := range s.heap {
-		p.to.discard(p)
+		giveUp(p)
 	}
 	s.heap = nil
+}
+
+func giveUp(p *datagram) {
+	if p.account != nil {
+		p.account.discard()
+	}
+	p.to.discard(p)
 }
 
 func (s *scheduler) latenessCopy() *metrics.Hist {

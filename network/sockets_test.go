@@ -526,3 +526,61 @@ func TestHostIsATransportNet(t *testing.T) {
 		t.Errorf("external: got %v, %v", all, err)
 	}
 }
+
+// TestAccountCloses gives up packets in every way and finds each of them in the report.
+func TestAccountCloses(t *testing.T) {
+	want := func(t *testing.T, r LinkReport, offered, delivered, discarded uint64) {
+		t.Helper()
+		if r.Offered != offered || r.Delivered != delivered || r.Discarded != discarded || r.Lost+r.QueuedOut != 0 {
+			t.Errorf("got %+v, want %d offered, %d delivered, %d discarded", r, offered, delivered, discarded)
+		}
+	}
+	t.Run("network closed", func(t *testing.T) {
+		s, far := newTestNetwork(t), impair.Profile{Delay: time.Hour}
+		ha, hb := attach(t, s, far, impair.Profile{}), attach(t, s, impair.Profile{}, far)
+		a, b := listenUDP(t, ha), listenUDP(t, hb)
+		for range 3 {
+			_, err := a.WriteTo([]byte("x"), addrOf(b))
+			must(t, err)
+			_, err = b.WriteTo([]byte("x"), addrOf(b))
+			must(t, err)
+		}
+		arrived := func() bool { _, down := hb.Link().Report(); return down.Offered == 3 }
+		for start := time.Now(); !arrived() && time.Since(start) < patient; {
+			time.Sleep(ms)
+		}
+		must(t, s.Close())
+		up, _ := ha.Link().Report()
+		want(t, up, 3, 0, 3)
+		_, down := hb.Link().Report()
+		want(t, down, 3, 0, 3)
+	})
+	for name, up := range map[string]impair.Profile{
+		"at once": {LossRatio: 1e-12}, "at once, a copy": {CorruptRatio: 1}, "later": {Delay: ms}, "twice": {Delay: ms, DuplicateRatio: 1},
+	} {
+		t.Run("kernel refuses "+name, func(t *testing.T) {
+			s := newTestNetwork(t)
+			h := attach(t, s, up, impair.Profile{})
+			a, b := listenUDP(t, h), listenUDP(t, attach(t, s, impair.Profile{}, impair.Profile{}))
+			// What a write returns depends on when the packet leaves.
+			_, _ = a.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}) // port 0
+			_, err := a.WriteTo([]byte("x"), addrOf(b))
+			must(t, err)
+			within(t, b)
+			_, _, err = b.ReadFrom(make([]byte, 10))
+			must(t, err)
+			must(t, s.Close())
+			got, _ := h.Link().Report()
+			want(t, got, 2, 1, 1)
+		})
+		t.Run("socket closed "+name, func(t *testing.T) {
+			s := newTestNetwork(t)
+			h := attach(t, s, up, impair.Profile{})
+			a := listenUDP(t, h)
+			must(t, a.Close())
+			_, _ = a.depart([]byte("x"), addrOf(a).AddrPort()) // of a write that had begun before
+			got, _ := h.Link().Report()
+			want(t, got, 1, 0, 1)
+		})
+	}
+}

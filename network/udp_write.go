@@ -61,7 +61,11 @@ func (c *socketUDP) depart(b []byte, addr netip.AddrPort) (int, error) {
 		return len(b), nil
 	}
 	if f.Copies() == 1 && !f.Corrupt && !f.At.After(now) {
-		return c.kernel(b, addr)
+		n, err := c.kernel(b, addr)
+		if err != nil {
+			c.up.refuse()
+		}
+		return n, err
 	}
 	s := c.host.net
 	p := s.pool.get(len(b))
@@ -71,15 +75,20 @@ func (c *socketUDP) depart(b []byte, addr netip.AddrPort) (int, error) {
 	if f.Copies() == 2 && c.acquire() {
 		s.later(s.copy(p), (*outbound)(c), f.Again)
 	}
-	if !c.acquire() {
+	if !c.acquire() { // closed meanwhile
 		s.pool.put(p)
+		if f.At.After(now) {
+			c.up.discard()
+		} else {
+			c.up.refuse()
+		}
 		return len(b), nil
 	}
+	p.account, p.offered = c.up, now
 	if !f.At.After(now) {
 		(*outbound)(c).take(p)
 		return len(b), nil
 	}
-	p.account, p.offered = c.up, now
 	s.later(p, (*outbound)(c), f.At)
 	return len(b), nil
 }
@@ -89,6 +98,9 @@ type outbound socketUDP
 
 func (out *outbound) take(p *datagram) {
 	if _, err := (*socketUDP)(out).kernel(p.buf, p.addr); err != nil {
+		if p.account != nil {
+			p.account.refuse()
+		}
 		out.host.net.log.Debug("packet refused by the kernel", "host", out.host.name, "error", err)
 	}
 	out.discard(p)

@@ -296,3 +296,46 @@ func BenchmarkOffer(b *testing.B) {
 		})
 	}
 }
+
+// TestStreamLeavesRoomForPackets has a stream that always has more to send share a link with
+// datagrams that need half of its rate, and with too many of them.
+func TestStreamLeavesRoomForPackets(t *testing.T) {
+	const segment, datagram = 1500, 1250
+	for _, c := range []struct {
+		name        string
+		p           Profile
+		every       time.Duration // between datagrams
+		lost        int           // at most, of 1000
+		least, most int           // what the stream gets of the rate, in percent
+	}{
+		{"alone", Profile{RateBPS: 2e6}, time.Hour, 0, 99, 101},
+		{"half", Profile{RateBPS: 2e6}, 10 * ms, 0, 49, 51},
+		{"short queue", Profile{RateBPS: 480e3}, 50 * ms, 0, 55, 60},
+		{"overload", Profile{RateBPS: 2e6}, 4 * ms, 800, 5, 60},
+	} {
+		l := NewLink(c.p, 1)
+		next, end := epoch, epoch.Add(1000*c.every)
+		if c.every == time.Hour {
+			end = epoch.Add(10 * time.Second)
+		}
+		lost, sent := 0, 0
+		for stream := epoch; stream.Before(end); {
+			if next.Before(stream) {
+				if f := l.Offer(next, datagram); f.Drop != Delivered {
+					lost++
+				}
+				next = next.Add(c.every)
+				continue
+			}
+			if at, ok := l.Stream(stream, segment); ok {
+				sent += segment
+			} else {
+				stream = at
+			}
+		}
+		part := int(float64(sent) * 8 * 100 / (float64(c.p.RateBPS) * end.Sub(epoch).Seconds()))
+		if lost > c.lost || part < c.least || part > c.most {
+			t.Errorf("%s: %d datagrams lost, the stream got %d %% of the rate", c.name, lost, part)
+		}
+	}
+}

@@ -31,12 +31,14 @@ type queue struct {
 	inside  []departure // a ring
 	head, n int
 	bytes   int64
+	streams int64 // of bytes, those of streams
 }
 
 // departure is when a packet's bytes leave the queue.
 type departure struct {
-	at   time.Duration
-	size int64
+	at     time.Duration
+	size   int64
+	stream bool
 }
 
 func (q *queue) set(p *Profile, origin time.Duration) {
@@ -73,6 +75,9 @@ func (q *queue) limited() bool { return q.rate > 0 || q.trace != nil }
 func (q *queue) full(t time.Duration, size int64) bool {
 	for q.n > 0 && q.inside[q.head].at <= t {
 		q.bytes -= q.inside[q.head].size
+		if q.inside[q.head].stream {
+			q.streams -= q.inside[q.head].size
+		}
 		q.head = (q.head + 1) & (len(q.inside) - 1)
 		q.n--
 	}
@@ -92,14 +97,23 @@ func (q *queue) pass(t time.Duration, size int64) (time.Duration, Drop) {
 		start = q.pos.next(q.trace, start)
 	}
 	if q.codel && q.law.drop(start, start-t, q.bytes) {
-		q.enter(start, size)
+		q.enter(departure{at: start, size: size})
 		return 0, DropCoDel
 	}
-	return q.serve(start, size), Delivered
+	return q.serve(start, size, false), Delivered
+}
+
+// share is what streams may take of the queue: half, but at least as much as keeps the rate busy.
+func (q *queue) share() int64 { return max(q.limit/2, leastDefault) }
+
+// fullForStream is full for a segment of a stream. Streams refill the queue whenever something
+// leaves it: unless they kept to their share, they would leave no room for anything else.
+func (q *queue) fullForStream(t time.Duration, size int64) bool {
+	return q.full(t, size) || q.limited() && q.streams > 0 && q.streams+size > q.share()
 }
 
 // serve sends a packet whose turn comes at start and returns when its last bit leaves.
-func (q *queue) serve(start time.Duration, size int64) time.Duration {
+func (q *queue) serve(start time.Duration, size int64, stream bool) time.Duration {
 	if q.trace != nil {
 		q.free = q.pos.take(q.trace, size)
 	} else {
@@ -110,17 +124,20 @@ func (q *queue) serve(start time.Duration, size int64) time.Duration {
 		q.free = start + time.Duration(work/q.rate)
 		q.carry = work % q.rate
 	}
-	q.enter(q.free, size)
+	q.enter(departure{q.free, size, stream})
 	return q.free
 }
 
-func (q *queue) enter(at time.Duration, size int64) {
+func (q *queue) enter(d departure) {
 	if q.n == len(q.inside) {
 		q.grow()
 	}
-	q.inside[(q.head+q.n)&(len(q.inside)-1)] = departure{at, size}
+	q.inside[(q.head+q.n)&(len(q.inside)-1)] = d
 	q.n++
-	q.bytes += size
+	q.bytes += d.size
+	if d.stream {
+		q.streams += d.size
+	}
 }
 
 func (q *queue) grow() {

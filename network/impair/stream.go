@@ -9,8 +9,8 @@ const (
 )
 
 // Stream says when a segment of a reliable stream arrives that is ready to be sent now. It
-// shares the queue with packets but is never dropped. Where there is no room, or nothing passes,
-// ok is false and at is when to ask again; the segment has then not been sent.
+// shares the queue with packets, of which all streams together take at most about half, but is
+// never dropped. Where there is no room, or nothing passes, ok is false and at is when to ask again; the segment has then not been sent.
 //
 // A random loss costs a retransmission time-out of 200 ms plus a round trip at this link's
 // delay, doubled when it is lost again. It is drawn independently of the packets' losses, so
@@ -22,7 +22,7 @@ func (l *Link) Stream(now time.Time, size int) (at time.Time, ok bool) {
 	if l.blackout || l.loss.mean == 1 {
 		return l.epoch.Add(max(min(l.until, t+retry), t+time.Millisecond)), false
 	}
-	if l.queue.full(t, int64(size)) {
+	if l.queue.fullForStream(t, int64(size)) {
 		return l.epoch.Add(l.room(t)), false
 	}
 	delay := l.delay.draw(l.streamRand)
@@ -39,7 +39,7 @@ func (l *Link) Stream(now time.Time, size int) (at time.Time, ok bool) {
 		if l.queue.trace != nil {
 			left = l.queue.pos.next(l.queue.trace, left)
 		}
-		left = l.queue.serve(left, int64(size))
+		left = l.queue.serve(left, int64(size), true)
 	}
 	return l.epoch.Add(left + delay), true
 }

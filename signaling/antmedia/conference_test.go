@@ -1,8 +1,12 @@
 package antmedia
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -335,5 +339,108 @@ func TestTaskFlood(t *testing.T) {
 		if !p.isLost() {
 			t.Error("a client may send without bound")
 		}
+	})
+}
+
+func TestViewerOfACrowd(t *testing.T) {
+	inBubble(t, Config{}, func(b *bench) {
+		a, v := b.page(), b.page()
+		const n = taskQueue/2 + 10
+		for i := range n {
+			a.live(fmt.Sprintf("s%d", i), "r")
+		}
+		b.conference.Log()
+		play := playOf("r", "v")
+		play["disableTracksByDefault"] = true
+		v.send(play)
+		if v.isLost() {
+			t.Error("the viewer lost its socket")
+		}
+		if got := len(b.conference.Log()); got != 1+2*n {
+			t.Errorf("%d events, want one play and %d tracks off", got, 2*n)
+		}
+		a.live("late", "r")
+		wantLog(t, b.conference, "publish r late", "answer late 1", "enable v late audio false", "enable v late video false")
+	})
+}
+
+// TestTracksAreBounded names streams that no server would keep.
+func TestTracksAreBounded(t *testing.T) {
+	inBubble(t, Config{}, func(b *bench) {
+		v, long := b.page(), strings.Repeat("x", maxName+1)
+		many := make([]string, maxNamed+1)
+		for i := range many {
+			many[i] = "!s"
+		}
+		for _, c := range []struct {
+			key   string
+			value any
+		}{
+			{"trackList", []string{"a", long}},
+			{"trackList", []string{"!a b"}},
+			{"trackList", many},
+			{"userPublishId", long},
+			{"userPublishId", "a b"},
+		} {
+			play := playOf("r", "v")
+			play[c.key] = c.value
+			v.send(play)
+			v.want("error invalidStreamName r")
+		}
+		play := playOf("r", "v")
+		play["trackList"] = many[1:]
+		v.send(play)
+		v.want("takeConfiguration offer r map[]")
+		b.conference.Log()
+		toggle := object{"command": "toggleVideo", "streamId": "r", "trackId": long, "enabled": false}
+		v.send(toggle)
+		toggle["trackId"] = "a b"
+		v.send(toggle)
+		wantLog(t, b.conference)
+		toggles := 0
+		for i := range maxNamed + 5 {
+			toggle["trackId"] = fmt.Sprintf("s%d", i)
+			v.send(toggle)
+			synctest.Wait()
+			toggles += len(b.conference.Log())
+		}
+		if toggles != maxNamed {
+			t.Errorf("%d streams switched, want %d", toggles, maxNamed)
+		}
+		toggle["trackId"] = "s0"
+		v.send(toggle)
+		wantLog(t, b.conference, "enable v s0 video false")
+	})
+}
+
+func TestFind(t *testing.T) {
+	inBubble(t, Config{}, func(b *bench) {
+		a, c := b.page(), b.page()
+		found := func(want string) {
+			t.Helper()
+			c.say("getBroadcastObject", "s")
+			var o struct {
+				Room    string `json:"mainTrackStreamId"`
+				Virtual bool   `json:"virtual"`
+			}
+			text, _ := c.last()["broadcast"].(string)
+			if err := json.Unmarshal([]byte(text), &o); err != nil {
+				t.Errorf("broadcast %q: %v", text, err)
+			}
+			if o.Room != want || o.Virtual {
+				t.Errorf("found %s, want it in %q", text, want)
+			}
+		}
+		for _, step := range []struct{ published, want string }{{"y", "y"}, {"x", "x"}, {"z", "x"}} {
+			a.live("s", step.published)
+			a = b.page() // a socket has a stream once
+			found(step.want)
+		}
+		c.send(playOf("z", ""))
+		synctest.Wait() // its offer comes in its own time
+		found("z")      // which is played
+		c.say("stop", "z")
+		a.live("s", "")
+		found("") // alone
 	})
 }

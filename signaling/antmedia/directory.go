@@ -96,21 +96,29 @@ func (c *client) broadcast(m message) {
 	c.send(o)
 }
 
-// find looks a stream up: in the rooms this client takes part in, then in all, by name.
+// find looks a stream up: in the rooms this client takes part in, then in the room of its own
+// name, then in all, of which the first by name counts.
 func (c *client) find(stream string) *publisher {
-	names := inOrder(c.viewers)
-	for _, id := range inOrder(c.publishers) {
-		names = append(names, c.publishers[id].stage.name)
-	}
-	names = append(names, inOrder(c.server.stages)...)
-	for _, name := range names {
-		if st := c.server.stages[name]; st != nil {
-			if p := st.publishers[stream]; p != nil && !p.ended {
-				return p
-			}
+	for _, name := range inOrder(c.viewers) {
+		if p := c.server.stages[name].publisher(stream); p != nil {
+			return p
 		}
 	}
-	return nil
+	for _, id := range inOrder(c.publishers) {
+		if p := c.publishers[id].stage.publisher(stream); p != nil {
+			return p
+		}
+	}
+	if p := c.server.stages[stream].publisher(stream); p != nil {
+		return p
+	}
+	var found *publisher
+	for _, st := range c.server.stages {
+		if p := st.publisher(stream); p != nil && (found == nil || st.name < found.stage.name) {
+			found = p
+		}
+	}
+	return found
 }
 
 // broadcast describes the stream. Metadata is null where there is none: pages parse anything

@@ -63,6 +63,10 @@ func (c *client) join(m message) {
 		c.send(room.full())
 		return
 	}
+	if room.clashes(c) {
+		c.refuse(defStreamIDInUse, m.StreamID)
+		return
+	}
 	c.sessions = true
 	room.seat(c, name)
 }
@@ -113,10 +117,34 @@ func (r *meeting) seat(c *client, told string) {
 	r.seats = append(r.seats, joined)
 }
 
-// freeName is the name a member is known by: its own where that is possible.
+// clashes tells whether an ID that the room brings means something else to a client already: a
+// member of one mesh can have the ID of another mesh's, or of a room.
+func (r *meeting) clashes(c *client) bool {
+	return c.knows(r.name) || slices.ContainsFunc(r.seats, func(s *seat) bool { return c.knows(r.idOf(s.name)) })
+}
+
+// knows tells whether an ID is that of a room the client is in, or of a member of one.
+func (c *client) knows(id string) bool {
+	if c.seats[id] != nil {
+		return true
+	}
+	for _, s := range c.seats {
+		for other := range s.pairs {
+			if s.idOf(other) == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// freeName is the name a member is known by: its own where that is possible, which is where it
+// is new to everybody here.
 func (r *meeting) freeName(told string) string {
 	taken := func(name string) bool {
-		return slices.ContainsFunc(r.seats, func(s *seat) bool { return s.name == name })
+		return slices.ContainsFunc(r.seats, func(s *seat) bool {
+			return s.name == name || r.mesh && s.client.knows(r.idOf(name))
+		})
 	}
 	name := told
 	for !validName(name) || taken(name) {
@@ -137,11 +165,13 @@ func (r *meeting) snapshot() Room {
 }
 
 // idOf is the ID under which this seat's client knows another.
-func (s *seat) idOf(other *seat) string {
-	if s.meeting.mesh {
-		return s.meeting.name + "_" + other.name
+func (s *seat) idOf(other *seat) string { return s.meeting.idOf(other.name) }
+
+func (r *meeting) idOf(member string) string {
+	if r.mesh {
+		return r.name + "_" + member
 	}
-	return s.meeting.name
+	return r.name
 }
 
 // sign adds the sender's own name to a message for another: an extension that the SDK ignores.

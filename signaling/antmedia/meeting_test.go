@@ -213,3 +213,44 @@ func TestTopologyByRoom(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TestAmbiguousMembers has meshes whose members would have one ID between them.
+func TestAmbiguousMembers(t *testing.T) {
+	inBubble(t, Config{Mesh: true}, func(b *bench) {
+		join := func(p *page, room, name string) {
+			p.send(object{"command": "join", "streamId": room, "streamName": name})
+		}
+		both, one, two := b.page(), b.page(), b.page()
+		join(both, "a", "x")
+		join(both, "a_b", "x")
+		both.want("notification joined a", "notification joined a_b")
+		join(one, "a", "b_c")
+		one.want("notification joined a")
+		both.want("start a_b_c")
+		join(two, "a_b", "c")
+		two.want("notification joined a_b")
+		both.want("start a_b_1") // not a_b_c, which is in use
+		both.send(offer("a_b_c"))
+		one.want("takeConfiguration offer a_x map[0:ARDAMSaa_x 1:ARDAMSva_x]")
+		both.send(offer("a_b_1"))
+		two.want("takeConfiguration offer a_b_x map[0:ARDAMSaa_b_x 1:ARDAMSva_b_x]")
+		third := b.page()
+		join(third, "a", "b") // is the other room
+		third.want("notification joined a")
+		both.want("start a_2")
+		one.want("start a_2")
+
+		join(one, "a_x", "y")
+		one.want("error streamIdInUse a_x")
+		join(two, "c", "d_e")
+		two.want("notification joined c")
+		join(both, "c_d", "e")
+		both.want("notification joined c_d")
+		other := b.page()
+		join(other, "c", "v")
+		other.want("notification joined c")
+		two.want("start c_v")
+		join(other, "c_d", "u") // there is an e, and here a d_e
+		other.want("error streamIdInUse c_d")
+	})
+}

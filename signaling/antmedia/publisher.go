@@ -104,7 +104,7 @@ func (p *publisher) locked(f func()) {
 	}
 }
 
-func (p *publisher) ready() {
+func (p *publisher) ready(signaling.Ingress) {
 	p.locked(func() {
 		p.client.send(object{"command": cmdStart, "streamId": p.id, "subscriberId": ""})
 	})

@@ -18,6 +18,17 @@ func (s *Server) stage(name string) *stage {
 	return st
 }
 
+// publisher finds a stream that has not ended. A stage that is nil has none.
+func (st *stage) publisher(id string) *publisher {
+	if st == nil {
+		return nil
+	}
+	if p := st.publishers[id]; p != nil && !p.ended {
+		return p
+	}
+	return nil
+}
+
 // tidy forgets the stage when nobody is left.
 func (st *stage) tidy() {
 	if len(st.publishers) == 0 && len(st.viewers) == 0 && st.server.stages[st.name] == st {

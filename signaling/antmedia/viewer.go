@@ -9,6 +9,9 @@ import (
 	"github.com/peerfleet/peerfleet/signaling"
 )
 
+// maxNamed bounds the streams that a viewer may name to have or not to have.
+const maxNamed = 1024
+
 var errFlood = errors.New("the client sends faster than its sessions can follow")
 
 // viewer is a play session: everything of one room on one connection. The server's mutex guards
@@ -22,6 +25,9 @@ type viewer struct {
 	only    []string // streams wanted; none means all
 	never   []string // streams not wanted
 	muted   bool     // nothing is wanted until it is enabled
+	ready   bool     // the media is open and filtered
+
+	toggled map[string]struct{} // streams switched by the client
 }
 
 // viewer finds a live play session of this client.
@@ -40,6 +46,9 @@ func (c *client) play(m message) {
 	case s.config.Conference == nil:
 		c.refuse(defNoStream, m.StreamID)
 		return
+	case !validTracks(m):
+		c.refuse(defInvalidName, m.StreamID)
+		return
 	case c.viewer(m.StreamID) != nil:
 		c.refuse(defAlreadyPlaying, m.StreamID)
 		return
@@ -50,6 +59,7 @@ func (c *client) play(m message) {
 	v := &viewer{
 		worker: newWorker[signaling.Egress](c), client: c, stage: s.stage(m.StreamID), id: m.StreamID,
 		exclude: m.UserPublishID, muted: m.AllDisabled,
+		toggled: map[string]struct{}{},
 	}
 	for _, id := range m.TrackList {
 		if not, ok := strings.CutPrefix(id, "!"); ok {
@@ -63,6 +73,13 @@ func (c *client) play(m message) {
 		before = old.done
 	}
 	c.startViewer(v, before)
+}
+
+// validTracks tells whether a play names nothing but streams, and not too many.
+func validTracks(m message) bool {
+	bad := func(id string) bool { return !validName(strings.TrimPrefix(id, "!")) }
+	return len(m.TrackList) <= maxNamed && !slices.ContainsFunc(m.TrackList, bad) &&
+		(m.UserPublishID == "" || validName(m.UserPublishID))
 }
 
 func (c *client) startViewer(v *viewer, before <-chan struct{}) {
@@ -140,9 +157,13 @@ func (v *viewer) do(task func(context.Context, signaling.Egress)) {
 // toggle switches what one viewer gets of a stream.
 func (c *client) toggle(m message) {
 	v := c.viewer(m.StreamID)
-	if v == nil || m.TrackID == "" {
+	if v == nil || !validName(m.TrackID) {
 		return
 	}
+	if _, known := v.toggled[m.TrackID]; !known && len(v.toggled) >= maxNamed {
+		return
+	}
+	v.toggled[m.TrackID] = struct{}{}
 	if m.Command != cmdToggleVideo {
 		v.enable(m.TrackID, "audio", m.Enabled)
 	}
@@ -161,18 +182,27 @@ func (v *viewer) wants(stream string) bool {
 
 // filterStream keeps a stream that has just come from a viewer who did not ask for it.
 func (v *viewer) filterStream(stream string) {
-	if !v.ended && !v.wants(stream) {
-		v.enable(stream, "audio", false)
-		v.enable(stream, "video", false)
+	if !v.ended && v.ready && !v.wants(stream) {
+		v.do(func(_ context.Context, out signaling.Egress) { disable(out, stream) })
 	}
 }
 
-func (v *viewer) filterAll() {
+// filterAll does the same for the streams that were there before the viewer. It runs where the
+// tasks do, and queues none: there may be more streams than the queue holds.
+func (v *viewer) filterAll(out signaling.Egress) {
+	var unwanted []string
 	v.locked(func() {
-		for _, id := range v.stage.live() {
-			v.filterStream(id)
-		}
+		v.ready = true
+		unwanted = slices.DeleteFunc(v.stage.live(), v.wants)
 	})
+	for _, id := range unwanted {
+		disable(out, id)
+	}
+}
+
+func disable(out signaling.Egress, stream string) {
+	out.Enable(stream, "audio", false)
+	out.Enable(stream, "video", false)
 }
 
 // up is called by the conference.

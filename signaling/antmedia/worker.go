@@ -44,7 +44,7 @@ func (w *worker[T]) add(task func(ctx context.Context, media T)) bool {
 
 // run opens the media and serves the tasks until ctx ends. opened runs once, before the first
 // task.
-func (w *worker[T]) run(ctx context.Context, before <-chan struct{}, open func() (T, error), opened func()) error {
+func (w *worker[T]) run(ctx context.Context, before <-chan struct{}, open func() (T, error), opened func(media T)) error {
 	defer close(w.done)
 	media, ok, err := w.begin(ctx, before, open, opened)
 	if !ok || err != nil {
@@ -66,7 +66,7 @@ func (w *worker[T]) run(ctx context.Context, before <-chan struct{}, open func()
 // own, so that one socket's answers come in the order of its commands, and the last of the same
 // name closed its own. ok tells whether ctx left time for it.
 func (w *worker[T]) begin(
-	ctx context.Context, before <-chan struct{}, open func() (T, error), opened func(),
+	ctx context.Context, before <-chan struct{}, open func() (T, error), opened func(media T),
 ) (media T, ok bool, err error) {
 	defer close(w.open)
 	if w.turn != nil {
@@ -85,7 +85,7 @@ func (w *worker[T]) begin(
 	if media, err = open(); err != nil {
 		return media, false, err
 	}
-	opened()
+	opened(media)
 	return media, true, nil
 }
 
