@@ -9,14 +9,21 @@ import (
 	"github.com/peerfleet/peerfleet/scenarios"
 )
 
-// Do carries out a planned action whose time has come. at is its intended time. A failed rejoin
-// returns an error that KindOf classifies.
+// Do carries out a planned action whose time has come. at is its intended time. A peer whose action
+// fails has failed: not everything planned was done.
 func (b *Bot) Do(ctx context.Context, a scenarios.Action, at time.Time) error {
-	if err := b.do(ctx, a, at); err != nil {
-		b.tally.event(time.Now(), string(a.Kind)+"-failed", err.Error())
-		return fmt.Errorf("%s: %w", a.Kind, err)
+	err := b.do(ctx, a, at)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("%s: %w", a.Kind, err)
+	if ctx.Err() == nil {
+		b.tally.event(time.Now(), string(a.Kind)+"-failed", err.Error())
+		if a.Kind != scenarios.Rejoin { // whose join has recorded its own failure
+			b.tally.lost(time.Now(), classified(err))
+		}
+	}
+	return err
 }
 
 func (b *Bot) do(ctx context.Context, a scenarios.Action, at time.Time) error {
@@ -44,7 +51,7 @@ func (b *Bot) do(ctx context.Context, a scenarios.Action, at time.Time) error {
 	case scenarios.Drop:
 		return b.Drop()
 	case scenarios.Rejoin:
-		return b.enter(ctx, visit{intended: at, dueFrom: at, due: a.Due, publish: b.c.Peer.Publish})
+		return b.enter(ctx, visit{intended: at, dueFrom: at, due: a.Due, publish: b.c.Peer.Publish, again: true})
 	case scenarios.ICERestart:
 		b.disturb(s)
 		session, err := s.inRoom()

@@ -60,7 +60,7 @@ func (b *Bot) Name() string { return b.c.Peer.Name }
 
 // Join enters the room and returns when every track that was due has shown its first frame, or
 // why that did not happen in time: an error that KindOf classifies, or context.Canceled when ctx
-// ended first. The bot stays in the room
+// ended or the bot left first. The bot stays in the room
 // in either case, as far as it got, until Leave, Drop or Close.
 func (b *Bot) Join(ctx context.Context) error {
 	p := b.c.Peer
@@ -74,6 +74,7 @@ type visit struct {
 	intended, dueFrom time.Time
 	due               []scenarios.Due
 	publish           []scenarios.Published
+	again             bool // not the first
 }
 
 func (b *Bot) enter(ctx context.Context, v visit) error {
@@ -86,13 +87,17 @@ func (b *Bot) enter(ctx context.Context, v visit) error {
 	b.stay = s
 	b.mu.Unlock()
 
-	b.tally.started(v.intended, time.Now())
+	b.tally.started(v, time.Now())
 	deadline := v.dueFrom.Add(b.c.JoinTimeout)
 	limited, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	err := s.join(limited)
 	if err != nil && ctx.Err() != nil {
 		return context.Canceled // the run ended; that says nothing about the join
+	}
+	if errors.Is(err, errLeft) {
+		b.tally.left()
+		return context.Canceled // as planned
 	}
 	b.tally.joined(s, err)
 	return err

@@ -143,6 +143,9 @@ func (c *connection) syncTracks() error {
 	c.s.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.shut.Load() {
+		return errClosed
+	}
 	want := map[*rtpstream.Track]bool{}
 	for _, o := range outputs {
 		for _, t := range o.tracks() {
@@ -302,20 +305,23 @@ func (c *connection) Close() error {
 		c.mu.Lock()
 		c.shut.Store(true)
 		c.mu.Unlock()
-		c.s.endInputs(c, time.Now())
+		c.s.endInputs(c, c.s.b.now())
 		c.closeErr = c.pc.GracefulClose()
 		c.wg.Wait()
+		c.s.endInputs(c, c.s.b.now()) // what came up while it closed
 	})
 	return c.closeErr
 }
 
-// goOwned runs f in a goroutine that Close waits for; not any more once it is closing.
-func (c *connection) goOwned(f func()) {
+// goOwned runs f in a goroutine that Close waits for; false once the connection is closing.
+func (c *connection) goOwned(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.shut.Load() {
-		c.wg.Go(f)
+	if c.shut.Load() {
+		return false
 	}
+	c.wg.Go(f)
+	return true
 }
 
 func (c *connection) mark(f func(*connectionMarks)) {

@@ -48,7 +48,10 @@ func (c *connection) onState(state webrtc.PeerConnectionState) {
 	now := time.Now()
 	switch state {
 	case webrtc.PeerConnectionStateConnected:
-		c.up.Store(true)
+		if !c.up.Swap(true) && c.counted() {
+			candidate, path := c.path()
+			c.s.b.tally.selected(candidate, path)
+		}
 		c.mark(func(m *connectionMarks) {
 			if m.dtls.IsZero() {
 				m.dtls = now
@@ -106,7 +109,10 @@ func (c *connection) onTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	if !c.s.addInput(in) {
 		return
 	}
-	c.goOwned(in.read)
+	if !c.goOwned(in.read) {
+		in.end(in.conn.s.b.now()) // the connection is closing
+		return
+	}
 	c.goOwned(in.readRTCP)
 }
 

@@ -56,7 +56,7 @@ func (c *connection) useChannel(d *webrtc.DataChannel) {
 	c.channel = d
 	c.mu.Unlock()
 	d.OnOpen(func() { c.s.channelOpen(time.Now()) })
-	d.OnMessage(func(m webrtc.DataChannelMessage) { c.onData(d, m.Data, time.Now()) })
+	d.OnMessage(func(m webrtc.DataChannelMessage) { c.onData(d, m.Data, c.s.b.now()) })
 }
 
 // channelOpen notes when the stay's first data channel opens: often after the join is complete.
@@ -142,8 +142,8 @@ func (s *stay) sendData() {
 		select {
 		case <-s.ctx.Done():
 			return
-		case now := <-t.C:
-			m.sent = now
+		case <-t.C:
+			m.sent = s.b.now()
 			if s.b.c.Peer.Topology == "conference" && len(others) > 0 {
 				m.target = others[int(m.seq)%len(others)]
 			}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 )
 
@@ -53,6 +54,15 @@ func KindOf(err error) Kind {
 	return KindGenerator
 }
 
+// classified gives an error a kind unless it has one.
+func classified(err error) error {
+	var f *Failure
+	if errors.As(err, &f) {
+		return err
+	}
+	return signalingFailure(err)
+}
+
 // signalingFailure classifies an error of entering the room.
 func signalingFailure(err error) error {
 	var (
@@ -60,6 +70,8 @@ func signalingFailure(err error) error {
 		cert      *tls.CertificateVerificationError
 		authority x509.UnknownAuthorityError
 		record    tls.RecordHeaderError
+		alert     tls.AlertError
+		slow      net.Error
 		op        *net.OpError
 		refused   interface{ ServiceError() string }
 		status    interface{ StatusCode() int }
@@ -69,14 +81,16 @@ func signalingFailure(err error) error {
 		return failure(KindSignalRefused, err)
 	case errors.As(err, &status):
 		return failure(KindSignalHTTP, err)
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return failure(KindSignalTimeout, err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return failure(KindClosedByPeer, err)
 	case errors.As(err, &dns):
 		return failure(KindSignalDNS, err)
-	case errors.As(err, &cert), errors.As(err, &authority), errors.As(err, &record):
+	case errors.As(err, &cert), errors.As(err, &authority), errors.As(err, &record), errors.As(err, &alert):
 		return failure(KindSignalTLS, err)
 	case errors.As(err, &op):
 		return failure(KindSignalTCP, err)
 	}
-	return failure(KindSignalHTTP, err)
+	return failure(KindGenerator, err)
 }

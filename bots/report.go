@@ -14,6 +14,7 @@ type trackReport struct {
 	delay, jitter *metrics.Hist
 	mouthToEarMS  metrics.Value
 	expected      bool // packets were due in the window
+	watched       bool // video was wanted long enough to tell frames a second and freezes
 }
 
 // reportLocked is the track's figures over its window.
@@ -35,7 +36,8 @@ func (in *input) reportLocked(look media.VideoReport, sound media.AudioReport) t
 		r.detail.JitterMS = metrics.Value(float64(in.jitter.Sum()) / float64(in.jitter.Count()) / 1e3)
 	}
 	if in.video != nil {
-		if look.Expected > 0 {
+		r.watched = look.Expected >= time.Second
+		if r.watched {
 			r.detail.FPS = metrics.Value(look.FPS)
 		}
 		r.detail.FreezeCount, r.detail.FreezeRatio = int(look.FreezeCount), look.FreezeRatio
@@ -79,10 +81,13 @@ func addTrack(set *metrics.Set, r trackReport) {
 		set.Add("media.loss_wire", r.tags, d.LossWire)
 		set.Add("media.loss", r.tags, d.Loss)
 	}
+	if !r.expected {
+		return // muted throughout: nothing was due
+	}
 	set.Add("media.nack", r.tags, float64(d.NACK))
 	set.Add("media.pli", r.tags, float64(d.PLI))
 	set.Add("media.retransmitted", r.tags, float64(d.Retransmitted))
-	if d.Kind == "video" {
+	if r.watched {
 		set.Add("media.freeze_count", r.tags, float64(d.FreezeCount))
 		set.Add("media.freeze_ratio", r.tags, d.FreezeRatio)
 		if d.FPS.Valid() {

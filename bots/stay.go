@@ -81,19 +81,23 @@ func (s *stay) join(ctx context.Context) error {
 		streams = append(streams, signaling.Stream{ID: pub.ID, Audio: pub.Audio != nil, Video: pub.Video != nil})
 	}
 	s.wg.Go(s.housekeep)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
 	session, err := s.b.c.Target.Join(ctx, signaling.Participant{
 		ID: p.Name, Room: p.Room, Topology: signaling.Topology(p.Topology),
 		Streams: streams, Receive: p.Receive, Connector: s,
 	})
 	if err != nil {
+		if s.ctx.Err() != nil {
+			return errLeft
+		}
 		return signalingFailure(err)
 	}
-	s.mu.Lock()
-	s.session, s.entered, s.marks.entered = session, true, time.Now()
-	s.checkLocked(s.marks.entered, nil)
-	s.mu.Unlock()
-	if p.Data.Rate > 0 {
-		s.wg.Go(s.sendData)
+	if !s.enteredRoom(session) {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		return errors.Join(errLeft, session.Leave(bounded))
 	}
 
 	select {
@@ -101,14 +105,69 @@ func (s *stay) join(ctx context.Context) error {
 		return nil
 	case err := <-s.broken:
 		return err
+	case <-s.ctx.Done():
+		return errLeft
 	case <-session.Done():
+		if s.isLeaving() {
+			return errLeft
+		}
 		return failure(KindClosedByPeer, fmt.Errorf("signaling ended: %w", errors.Join(session.Err(), errClosed)))
 	case <-ctx.Done():
+		if s.isLeaving() {
+			return errLeft
+		}
 		return s.timedOut(ctx.Err())
 	}
 }
 
-var errClosed = errors.New("closed by the other side")
+var (
+	errClosed = errors.New("closed by the other side")
+	errLeft   = errors.New("left before the join was complete")
+)
+
+// enteredRoom takes on the session that Join returned and starts what runs beside it; false when
+// the stay is over already.
+func (s *stay) enteredRoom(session signaling.Session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving {
+		return false
+	}
+	s.session, s.entered, s.marks.entered = session, true, time.Now()
+	s.checkLocked(s.marks.entered, nil)
+	s.wg.Go(func() { s.pingSignaling(session) })
+	if s.b.c.Peer.Data.Rate > 0 {
+		s.wg.Go(s.sendData)
+	}
+	return true
+}
+
+func (s *stay) isLeaving() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leaving
+}
+
+// pingEvery is how often the signaling service is asked for an answer.
+const pingEvery = 2 * time.Second
+
+// pingSignaling measures the signaling round trip until the stay or the session ends.
+func (s *stay) pingSignaling(session signaling.Session) {
+	t := time.NewTicker(pingEvery)
+	defer t.Stop()
+	for {
+		rtt, err := session.Ping(s.ctx)
+		if err != nil {
+			return // the session's own end says why
+		}
+		s.b.tally.signalingRTT(rtt)
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
 
 // Connect implements signaling.Connector.
 func (s *stay) Connect(spec signaling.ConnectionSpec) (signaling.Connection, error) {
@@ -185,7 +244,7 @@ func (s *stay) ownUpLocked() bool {
 	}
 	up := 0
 	for _, c := range s.conns {
-		if c.isUp() {
+		if c.isUp() && !c.isClosed() {
 			up++
 		}
 	}
@@ -226,6 +285,9 @@ func (s *stay) timedOut(cause error) error {
 		return failure(KindSignalTimeout, fmt.Errorf("no connection was negotiated: %w", cause))
 	}
 	for _, c := range s.conns {
+		if c.isClosed() {
+			continue
+		}
 		if err := c.stage(); err != nil {
 			return fmt.Errorf("%w (%w)", err, cause)
 		}
@@ -370,7 +432,7 @@ func (s *stay) drop() error {
 
 // end keeps further connections out and ends the open tracks.
 func (s *stay) end() ([]*connection, signaling.Session) {
-	now := time.Now()
+	now := s.b.now()
 	s.mu.Lock()
 	s.leaving = true
 	conns, inputs, session := s.conns, s.inputs, s.session

@@ -93,11 +93,15 @@ func (t *tally) event(at time.Time, what, detail string) {
 	t.events = append(t.events, Event{At: at, What: what, Detail: detail})
 }
 
-func (t *tally) started(intended, now time.Time) {
+// started notes that a join begins. A rejoin waits for its leave to be over, which says nothing of
+// the generator.
+func (t *tally) started(v visit, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.total++
-	t.startLateness.Record(now.Sub(intended).Microseconds())
+	if !v.again {
+		t.startLateness.Record(now.Sub(v.intended).Microseconds())
+	}
 	t.events = append(t.events, Event{At: now, What: "join"})
 }
 
@@ -136,7 +140,13 @@ func (t *tally) joined(s *stay, err error) {
 	t.set.Add("join.success", t.base, 1)
 	t.phaseLocked("total", tags, s.since(m.total))
 	t.connectLocked(s, m, tags)
-	t.selectedLocked(s)
+}
+
+// left takes back a join that a planned leave cut short: it neither succeeded nor failed.
+func (t *tally) left() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.total--
 }
 
 func (t *tally) failLocked(now time.Time, err error) {
@@ -198,19 +208,16 @@ func (s *stay) since(at time.Time) time.Duration {
 	return at.Sub(s.v.dueFrom)
 }
 
-func (t *tally) selectedLocked(s *stay) {
-	s.mu.Lock()
-	conns := s.conns
-	s.mu.Unlock()
-	for _, c := range conns {
-		candidate, path := c.path()
-		if candidate == "" || !c.counted() {
-			continue
-		}
-		tags := t.base
-		tags.Candidate, tags.Path = candidate, path
-		t.set.Add("ice.selected", tags, 1)
+// selected counts the candidate pair of a connection that has come up.
+func (t *tally) selected(candidate, path string) {
+	if candidate == "" {
+		return
 	}
+	tags := t.base
+	tags.Candidate, tags.Path = candidate, path
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.set.Add("ice.selected", tags, 1)
 }
 
 func (t *tally) startWindow(now time.Time, traffic network.Traffic) {
@@ -248,6 +255,12 @@ func (t *tally) windowLocked(set *metrics.Set, now time.Time, traffic network.Tr
 		}
 	}
 	return up, down
+}
+
+func (t *tally) signalingRTT(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.set.Add("signaling.rtt", t.base, ms(d))
 }
 
 func (t *tally) dataRTT(d time.Duration) {

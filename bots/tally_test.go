@@ -22,7 +22,7 @@ func newTestBot() *Bot {
 func TestFailedJoinIsAValue(t *testing.T) {
 	b := newTestBot()
 	s := newStay(b, visit{})
-	b.tally.started(time.Now(), time.Now())
+	b.tally.started(visit{}, time.Now())
 	b.tally.joined(s, failure(KindICETimeout, context.DeadlineExceeded))
 	r := b.Recording()
 	for name, want := range map[string]float64{"connect.total": 15000, "join.success": 0} {

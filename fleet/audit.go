@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/peerfleet/peerfleet/metrics"
@@ -47,8 +48,30 @@ func (x *conductor) audit(links []metrics.Link, sums recordings, set *metrics.Se
 	for _, l := range links {
 		f.link(l)
 	}
+	if length > 0 && !x.aborted.Load() && x.mediaDue() && !hasMedia(set) {
+		f.add("nothing-measured", 0, 1, "no media arrived in the measured window although it was due: the peers were not ready for it; allow a longer warmup or duration")
+	}
 	a.Valid = len(f.findings) == 0
 	return a, f.findings
+}
+
+// mediaDue tells whether any peer is meant to receive something by plan.
+func (x *conductor) mediaDue() bool {
+	for i := range x.cell.Peers {
+		if x.cell.Peers[i].Receive && len(x.cell.Peers[i].Due) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func hasMedia(set *metrics.Set) bool {
+	for _, k := range set.Keys() {
+		if strings.HasPrefix(k.Name, "media.") {
+			return true
+		}
+	}
+	return false
 }
 
 // forwarded is how many packets the servers' links sent in the window.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,8 +15,11 @@ import (
 	"github.com/peerfleet/peerfleet/scenarios"
 )
 
-// lead is the time between building the lab and the first planned join.
-const lead = 50 * time.Millisecond
+// The time between building the lab and the first planned join: what it takes to make the bots.
+const (
+	lead        = 50 * time.Millisecond
+	leadPerPeer = time.Millisecond
+)
 
 // goodbye bounds how long the peers of a cell may take to leave.
 const goodbye = 5 * time.Second
@@ -44,8 +48,9 @@ type conductor struct {
 	crowd  crowd
 	traces serverTraffic
 
-	wg      sync.WaitGroup // joins and actions under way
-	aborted atomic.Bool
+	wg        sync.WaitGroup // joins and actions under way
+	aborted   atomic.Bool
+	crossings []metrics.ThresholdResult // that ended the cell; written by watch, read after it
 }
 
 // crowd counts peers for the progress display.
@@ -76,7 +81,7 @@ func conduct(ctx context.Context, plan scenarios.Plan, index int, c Config) outc
 
 // run goes through the cell: joins, warm-up, window, goodbye.
 func (x *conductor) run(ctx context.Context) {
-	x.epoch = time.Now().Add(lead)
+	x.epoch = time.Now().Add(lead + time.Duration(len(x.cell.Peers))*leadPerPeer)
 	x.begin = x.epoch.Add(x.cell.MeasureFrom())
 	x.meter = newMeter(x.lab, x.epoch)
 	ctx, cancel := context.WithCancel(ctx)
@@ -122,25 +127,26 @@ func (x *conductor) settle(ctx context.Context) {
 }
 
 func (x *conductor) makeBots() {
+	rooms := map[string][]uint32{}
+	for i := range x.cell.Peers {
+		rooms[x.cell.Peers[i].Room] = append(rooms[x.cell.Peers[i].Room], uint32(x.cell.Peers[i].Index))
+	}
 	for i := range x.cell.Peers {
 		p := x.cell.Peers[i]
 		x.bots = append(x.bots, bots.New(bots.Config{
 			Peer: p, Host: x.lab.hosts[i], Target: x.lab.target(i), Stack: x.lab.stack,
 			ICEServers: x.lab.iceServers(p.Name), Epoch: x.epoch, JoinTimeout: x.cell.JoinTimeout,
-			DataPeers: x.others(i), Logger: x.c.Logger,
+			DataPeers: others(rooms[p.Room], uint32(p.Index), p.Data.Rate > 0), Logger: x.c.Logger,
 		}))
 	}
 }
 
-// others are the indexes of the peers who share a room with one.
-func (x *conductor) others(peer int) []uint32 {
-	var out []uint32
-	for i := range x.cell.Peers {
-		if i != peer && x.cell.Peers[i].Room == x.cell.Peers[peer].Room {
-			out = append(out, uint32(x.cell.Peers[i].Index))
-		}
+// others are the members of a room but one: what a peer that sends data-channel messages needs.
+func others(room []uint32, self uint32, sends bool) []uint32 {
+	if !sends {
+		return nil
 	}
-	return out
+	return slices.DeleteFunc(slices.Clone(room), func(i uint32) bool { return i == self })
 }
 
 // join waits for a peer's intended start and joins. A join that the end of the cell cut short is
@@ -308,7 +314,7 @@ func (x *conductor) watch(ctx context.Context, abort context.CancelFunc) {
 			if x.c.Live != nil {
 				x.c.Live(set, CellProgress{ID: x.cell.ID})
 			}
-			if x.crossed(set, now) {
+			if x.crossings = x.crossed(set, now); len(x.crossings) > 0 && !x.aborted.Load() {
 				x.aborted.Store(true)
 				abort()
 			}
@@ -364,10 +370,10 @@ func (x *conductor) mayAbort() bool {
 	return false
 }
 
-// crossed tells whether a threshold that may end the run has failed on real samples.
-func (x *conductor) crossed(set *metrics.Set, now time.Time) bool {
-	if now.Before(x.begin) {
-		return false
+// crossed lists the thresholds that may end the run and have failed on real samples.
+func (x *conductor) crossed(set *metrics.Set, now time.Time) []metrics.ThresholdResult {
+	if now.Before(x.begin) || now.After(x.begin.Add(x.cell.Duration)) || x.aborted.Load() {
+		return x.crossings
 	}
 	var due []metrics.Threshold
 	for _, t := range x.plan.Thresholds {
@@ -375,12 +381,14 @@ func (x *conductor) crossed(set *metrics.Set, now time.Time) bool {
 			due = append(due, t)
 		}
 	}
+	var failed []metrics.ThresholdResult
 	for _, r := range metrics.Evaluate(due, x.cell.ID, x.cell.Repeat, set) {
-		if r.Verdict == "fail" {
-			return true
+		if r.Verdict == metrics.Fail {
+			r.Aborted = true
+			failed = append(failed, r)
 		}
 	}
-	return false
+	return failed
 }
 
 // sleepUntil waits for a moment, or returns false when ctx ends first.

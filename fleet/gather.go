@@ -64,8 +64,12 @@ func (x *conductor) gather(out *outcome, ended time.Time) {
 	cell.Metrics = set.Entries()
 	cell.Series = metrics.MergeTimelines(int(ended.Sub(x.epoch)/time.Second), lines...)
 	out.thresholds = metrics.Evaluate(x.plan.Thresholds, x.cell.ID, x.cell.Repeat, set)
-	for i := range out.thresholds {
-		out.thresholds[i].Aborted = x.aborted.Load() && out.thresholds[i].Verdict == "fail"
+	for _, c := range x.crossings { // what ended the run stands, whatever was repaired afterwards
+		for i := range out.thresholds {
+			if r := &out.thresholds[i]; r.Metric == c.Metric && r.Expr == c.Expr {
+				*r = c
+			}
+		}
 	}
 }
 
@@ -181,7 +185,7 @@ func (x *conductor) links() []metrics.Link {
 func linkOf(host, direction string, p impair.Profile, r network.LinkReport) metrics.Link {
 	l := metrics.Link{
 		Host: host, Direction: direction,
-		Offered: r.Offered, Delivered: r.Delivered, Lost: r.Lost, QueuedOut: r.QueuedOut,
+		Offered: r.Offered, Delivered: r.Delivered, Lost: r.Lost, QueuedOut: r.QueuedOut, Discarded: r.Discarded,
 		ConfiguredLoss: p.LossRatio, DeliveredLoss: float64(r.Lost) / float64(r.Offered), Burst: p.Burst,
 		ConfiguredDelayMS: float64(p.Delay) / float64(time.Millisecond),
 		DelayMS:           metrics.DelayRange{P50: metrics.Missing(), P99: metrics.Missing()},

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +41,7 @@ type lab struct {
 
 // newLab builds what the cell needs. On an error nothing is left open.
 func newLab(ctx context.Context, plan scenarios.Plan, cell scenarios.Cell, c Config) (_ *lab, err error) {
-	l := &lab{net: network.NewSockets(network.SocketsConfig{External: plan.Target != "", Logger: c.Logger})}
+	l := &lab{net: network.NewSockets(network.SocketsConfig{External: leavesMachine(plan.Target, cell), Logger: c.Logger})}
 	l.onClose(l.net.Close)
 	l.ttl = cell.MeasureFrom() + cell.Duration + cell.JoinTimeout + time.Minute
 	defer func() {
@@ -50,7 +52,7 @@ func newLab(ctx context.Context, plan scenarios.Plan, cell scenarios.Cell, c Con
 	if l.stack, err = bots.NewStack(); err != nil {
 		return l, err
 	}
-	if err := l.startTURN(cell, c); err != nil {
+	if err := l.startTURN(plan.Target, cell, c); err != nil {
 		return l, fmt.Errorf("start TURN server: %w", err)
 	}
 	url := plan.Target
@@ -96,9 +98,32 @@ func membersByPlan(cell scenarios.Cell) func(room string) []string {
 	return func(room string) []string { return members[room] }
 }
 
-func (l *lab) startTURN(cell scenarios.Cell, c Config) error {
+// leavesMachine tells whether peers have to reach a host that is not loopback: the target, or a
+// TURN server of the user's.
+func leavesMachine(target string, cell scenarios.Cell) bool {
+	if !onLoopback(target) {
+		return true
+	}
+	return slices.ContainsFunc(cell.Server.TURN.URLs, func(u string) bool { return !onLoopback(u) })
+}
+
+// onLoopback tells whether a URL, or a TURN URI, names this machine; "" does.
+func onLoopback(u string) bool {
+	_, host, _ := strings.Cut(u, ":")
+	host, _, _ = strings.Cut(strings.TrimPrefix(host, "//"), "/")
+	host, _, _ = strings.Cut(host, "?")
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return u == "" || host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+}
+
+// startTURN starts the bundled server, or takes the user's. A target elsewhere could not reach a
+// relay on this machine's loopback, so it has none unless the scenario names one.
+func (l *lab) startTURN(target string, cell scenarios.Cell, c Config) error {
 	t := cell.Server.TURN
-	if !t.Enabled {
+	if !t.Enabled || len(t.URLs) == 0 && !onLoopback(target) {
 		return nil
 	}
 	if len(t.URLs) > 0 {

@@ -155,6 +155,7 @@ type Link struct {
 	Delivered         uint64     `json:"delivered"`
 	Lost              uint64     `json:"lost"`
 	QueuedOut         uint64     `json:"queued_out"`
+	Discarded         uint64     `json:"discarded,omitempty"` // under way when their socket was closed
 	ConfiguredLoss    float64    `json:"configured_loss"`
 	DeliveredLoss     float64    `json:"delivered_loss"`
 	Burst             float64    `json:"burst,omitempty"` // configured mean burst length
