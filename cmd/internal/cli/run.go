@@ -81,10 +81,18 @@ func run(ctx context.Context, env Env, f *runFlags, args []string) error {
 		return err
 	}
 	runs, err := carryOut(ctx, env, f, formats, plans, live)
-	if err := errors.Join(err, live.Close(context.WithoutCancel(ctx))); err != nil {
-		return err
+	if err := live.Close(context.WithoutCancel(ctx)); err != nil {
+		fmt.Fprintln(env.Stderr, "peerfleet: metrics:", err) // the run itself is not at fault
 	}
-	return finish(env, f, runs)
+	codes := map[int]bool{}
+	if err != nil {
+		fmt.Fprintln(env.Stderr, "peerfleet:", err)
+		codes[fleet.ExitFault] = true
+	}
+	if len(runs) < len(plans) && ctx.Err() != nil {
+		codes[fleet.ExitInterrupted] = true
+	}
+	return finish(env, f, runs, codes)
 }
 
 func (f *runFlags) check() ([]string, error) {
@@ -177,9 +185,10 @@ func permitted(p scenarios.Plan, allowed []string) error {
 // the row.
 func carryOut(ctx context.Context, env Env, f *runFlags, formats []string, plans []scenarios.Plan, live *liveMetrics) ([]*metrics.Run, error) {
 	var runs []*metrics.Run
+	taken := map[string]bool{}
 	for i := 0; i < len(plans) && (i == 0 || ctx.Err() == nil); i++ {
 		p := plans[i]
-		dir := f.folder(p, len(plans) > 1)
+		dir := unused(f.folder(p, len(plans) > 1), taken)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return runs, fmt.Errorf("make report folder: %w", err)
 		}
@@ -207,10 +216,19 @@ func (f *runFlags) folder(p scenarios.Plan, several bool) string {
 	return f.out
 }
 
+// unused numbers a folder that an earlier scenario of the same command has taken.
+func unused(dir string, taken map[string]bool) string {
+	free := dir
+	for n := 2; taken[free]; n++ {
+		free = fmt.Sprintf("%s-%d", dir, n)
+	}
+	taken[free] = true
+	return free
+}
+
 // finish prints the summary object, where asked for, and turns the runs into the exit code: of
-// several the one that comes first in the order of exit codes.
-func finish(env Env, f *runFlags, runs []*metrics.Run) error {
-	codes := map[int]bool{}
+// several the one that comes first in the order of exit codes. codes hold beside those of the runs.
+func finish(env Env, f *runFlags, runs []*metrics.Run, codes map[int]bool) error {
 	for _, r := range runs {
 		codes[r.ExitCode] = true
 	}

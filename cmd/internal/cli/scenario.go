@@ -107,8 +107,11 @@ func newScenario(env Env, name string) error {
 	return nil
 }
 
-// fileName is a scenario's name as part of a file's name.
+// fileName is a scenario's name as the name of a file or folder: never one that leads elsewhere.
 func fileName(name string) string {
+	if strings.Trim(name, ".") == "" {
+		return strings.Repeat("-", len(name))
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
