@@ -22,6 +22,7 @@ func Build(run *metrics.Run) *Document {
 		Peers:       peerTotals(run),
 		Cells:       cells,
 		Audit:       auditLine(run),
+		Cost:        costLine(run),
 		Advice:      advice(run, cells),
 	}
 	d.Verdict = verdictOf(run, d.Peers, d.Thresholds)
@@ -76,21 +77,38 @@ func auditLine(run *metrics.Run) string {
 		}
 		return s
 	}
-	var cpu, late float64
+	var cpu, late, sent float64
+	frames, emulated := false, false
 	var drops uint64
 	cpus := run.Host.CPUs
 	for i := range run.Cells {
 		a := &run.Cells[i].Audit
 		cpu, late, drops = max(cpu, a.CPU), max(late, a.LatenessMS.P99), drops+a.SocketDrops
+		sent, emulated = max(sent, a.SendLatenessMS.P99), emulated || delaysPackets(&run.Cells[i])
+		frames = frames || a.PacketsSent > 0
 		cpus = max(cpus, a.CPUs)
 	}
 	parts := []string{"valid"}
 	if cpu > 0 {
 		parts = append(parts, fmt.Sprintf("CPU at most %s of %s", short(cpu, 2), count(cpus, "core")))
 	}
-	parts = append(parts, fmt.Sprintf("packets late by at most %s (p99)", inTime(round(late, 3))),
-		count(int(drops), "socket drop"))
-	return strings.Join(parts, ", ")
+	var lates []string
+	if frames {
+		lates = append(lates, "frames "+inTime(round(sent, 3)))
+	}
+	if emulated {
+		lates = append(lates, "links "+inTime(round(late, 3)))
+	}
+	if len(lates) > 0 {
+		parts = append(parts, "late p99: "+strings.Join(lates, ", "))
+	}
+	return strings.Join(append(parts, count(int(drops), "socket drop")), ", ")
+}
+
+// delaysPackets tells whether the cell had emulated links; without any nothing could be late.
+func delaysPackets(c *metrics.Cell) bool {
+	late := collect(c.Metrics, "generator.lateness", nil)
+	return late.count > 0 || c.Audit.LatenessMS.P99 > 0
 }
 
 // copied keeps the document apart from the run.

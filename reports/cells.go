@@ -32,15 +32,48 @@ func cellRow(i int, c *metrics.Cell, lasts map[string][]string, hidden map[strin
 		Index: i, Name: cellName(c, lasts, repeats), Label: cellLabel(c, lasts, hidden), Repeat: c.Repeat,
 		Topology: strings.Join(topologies(c), "+"), Participants: participants(c),
 		Peers:     copied(c.Peers),
-		Connect50: connect.quantile(0.5), Connect95: connect.quantile(0.95),
+		Connect50: connect.quantile(0.5), Connect95: connect.quantile(0.95), Connects: connect.count,
 		Up: mean("bandwidth.peer.up", nil), Down: mean("bandwidth.peer.down", nil),
 		ServerIn: total(m, "bandwidth.server.in"), ServerOut: total(m, "bandwidth.server.out"),
 		TURN:    total(m, "bandwidth.turn"),
-		Delay50: delay.quantile(0.5), Delay95: delay.quantile(0.95),
+		Delay50: delay.quantile(0.5), Delay95: delay.quantile(0.95), Delays: delay.count,
 		Loss: mean("media.loss", nil), LossWire: mean("media.loss_wire", nil),
 		FPS: mean("media.fps", nil), FreezeRatio: mean("media.freeze_ratio", nil),
-		Expected: c.Expected,
+		Expected: c.Expected, Churn: churned(c),
 	}
+}
+
+// relayShare is how much of a peer's upload TURN must carry to be worth telling: allocating and
+// keeping up an allocation that is not used takes less.
+const relayShare = 0.05
+
+// relayed tells whether media went through TURN.
+func (c *CellRow) relayed() bool { return c.TURN > 0 && !(float64(c.TURN) < relayShare*float64(c.Up)) }
+
+// churned tells whether a peer went and came again, was cut off or left well before the end.
+func churned(c *metrics.Cell) bool {
+	end := cellEnd(c)
+	return slices.ContainsFunc(c.Events, func(e metrics.Event) bool {
+		switch e.What {
+		case "rejoin", "drop":
+			return true
+		case "leave", "left":
+			return e.TS < end-2
+		}
+		return false
+	})
+}
+
+// cellEnd is when the last figure or event of a cell was recorded, in s.
+func cellEnd(c *metrics.Cell) float64 {
+	var end float64
+	for _, e := range c.Events {
+		end = max(end, e.TS)
+	}
+	for _, s := range c.Series {
+		end = max(end, s.StepS*float64(len(s.Values)))
+	}
+	return end
 }
 
 // total adds what several servers of a cell carried; it is missing when none was measured.

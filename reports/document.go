@@ -16,6 +16,7 @@ type Document struct {
 	Peers       metrics.PeerCounts // over all cells
 	Cells       []CellRow
 	Audit       string   // one line
+	Cost        string   // one line: what a peer costs this machine; empty if that was not measured
 	Advice      []string // what the figures say about mesh and conference
 	Sections    []Section
 }
@@ -52,6 +53,7 @@ type CellRow struct {
 	Peers        metrics.PeerCounts
 	Connect50    metrics.Value
 	Connect95    metrics.Value
+	Connects     uint64        // joins behind the two
 	Up           metrics.Value // mean per peer
 	Down         metrics.Value
 	ServerIn     metrics.Value
@@ -59,11 +61,13 @@ type CellRow struct {
 	TURN         metrics.Value
 	Delay50      metrics.Value
 	Delay95      metrics.Value
+	Delays       uint64 // frames and packets behind the two
 	Loss         metrics.Value
 	LossWire     metrics.Value
 	FPS          metrics.Value
 	FreezeRatio  metrics.Value
 	Expected     metrics.Expected
+	Churn        bool // peers came or went during the call, which the closed form knows nothing of
 }
 
 // Section is a titled part of the long reports.
@@ -77,7 +81,7 @@ type Section struct {
 
 // Table is a table with the same cells in every format.
 type Table struct {
-	Columns []Column
+	Columns []Column // the first heads its row
 	Rows    [][]Field
 	More    int // rows left out; all of them are in run.json
 }

@@ -60,6 +60,17 @@ func inRate(bps float64) string {
 
 func inPercent(ratio float64) string { return number(round(ratio*100, 9)) + " %" }
 
+// percent writes a ratio with two decimals, so that a column of them can be compared by eye.
+func percent(v metrics.Value) string {
+	if !v.Valid() {
+		return absent
+	}
+	if v == 0 {
+		return "0 %"
+	}
+	return fixed(v, 100, 2) + " %"
+}
+
 func inBytes(b float64) string {
 	switch a := math.Abs(b); {
 	case a >= 1<<30:

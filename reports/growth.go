@@ -24,11 +24,24 @@ type growthPoint struct {
 	measured       bool
 }
 
-func (g growth) name() string {
+func (g *growth) name() string {
 	if g.label == "" {
 		return g.topology
 	}
 	return g.topology + ", " + g.label
+}
+
+// sized is the name of a call of that many.
+func (g *growth) sized(n int) string {
+	kind := g.topology
+	if kind == "p2p" {
+		kind = "p2p call"
+	}
+	s := fmt.Sprintf("%s of %d", kind, n)
+	if g.label != "" {
+		s += " (" + g.label + ")"
+	}
+	return s
 }
 
 // maxSeries bounds the lines of one plot: more cannot be told apart.
@@ -139,7 +152,7 @@ func topologyRank(t string) int {
 }
 
 // slope is what each further participant adds, by least squares; it needs two sizes.
-func (g growth) slope() (perParticipant float64, ok bool) {
+func (g *growth) slope() (perParticipant float64, ok bool) {
 	var n, sx, sy, sxx, sxy float64
 	for _, p := range g.points {
 		if p.measured {
@@ -154,7 +167,7 @@ func (g growth) slope() (perParticipant float64, ok bool) {
 }
 
 // deviation is the largest distance from the closed form as a ratio of it, and where.
-func (g growth) deviation() (ratio float64, at int, ok bool) {
+func (g *growth) deviation() (ratio float64, at int, ok bool) {
 	for _, p := range g.points {
 		if !p.measured || math.IsNaN(p.expected) || p.expected <= 0 {
 			continue
@@ -166,7 +179,21 @@ func (g growth) deviation() (ratio float64, at int, ok bool) {
 	return ratio, at, ok
 }
 
-func (g growth) at(n int) (growthPoint, bool) {
+// last is the largest measured size.
+func (g *growth) last() growthPoint {
+	for _, p := range slices.Backward(g.points) {
+		if p.measured {
+			return p
+		}
+	}
+	return growthPoint{}
+}
+
+// at is the point of a size; nothing has none.
+func (g *growth) at(n int) (growthPoint, bool) {
+	if g == nil {
+		return growthPoint{}, false
+	}
 	for _, p := range g.points {
 		if p.n == n && p.measured {
 			return p, true
@@ -176,7 +203,7 @@ func (g growth) at(n int) (growthPoint, bool) {
 }
 
 // span tells first and last figure: "586 kbit/s at 2 to 4.10 Mbit/s at 8 participants".
-func (g growth) span() string {
+func (g *growth) span() string {
 	var first, last *growthPoint
 	for i := range g.points {
 		if g.points[i].measured {

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/peerfleet/peerfleet/metrics"
@@ -22,7 +23,7 @@ func bandwidthPlots(run *metrics.Run, cells []CellRow) []Plot {
 		{"server-in-by-participants", "Bandwidth into the server", "server in", "bandwidth.server.in", true, serverIn},
 		{"server-out-by-participants", "Bandwidth out of the server", "server out", "bandwidth.server.out", true, serverOut},
 	} {
-		gs := growths(run, cells, k.metric, k.summed, k.expected)
+		gs := slices.DeleteFunc(growths(run, cells, k.metric, k.summed, k.expected), growth.nothing)
 		if !worthPlotting(gs) {
 			continue
 		}
@@ -31,20 +32,22 @@ func bandwidthPlots(run *metrics.Run, cells []CellRow) []Plot {
 	return plots
 }
 
-// worthPlotting asks for something to compare: two sizes or two kinds of call, and not only zeros.
+// worthPlotting asks for two sizes; one is told better by the table.
 func worthPlotting(gs []growth) bool {
-	sizes, kinds := map[int]bool{}, map[string]bool{}
-	var top float64
+	sizes := map[int]bool{}
 	for _, g := range gs {
 		for _, p := range g.points {
 			if p.measured {
 				sizes[p.n] = true
-				kinds[g.topology] = true
-				top = max(top, p.top)
 			}
 		}
 	}
-	return top > 0 && (len(sizes) > 1 || len(kinds) > 1)
+	return len(sizes) > 1
+}
+
+// nothing tells whether there was never anything, such as media through the server of a mesh.
+func (g growth) nothing() bool {
+	return !slices.ContainsFunc(g.points, func(p growthPoint) bool { return p.measured && p.top > 0 || p.expected > 0 })
 }
 
 func growthPlot(name, title, axis string, gs []growth) Plot {

@@ -79,7 +79,7 @@ func connectSeriesOf(run *metrics.Run, byGroup bool) []connectSeries {
 }
 
 func paintConnect(c draw.Canvas, title string, all []connectSeries, cells int) {
-	c = heading(c, title, fmt.Sprintf("Joins with every due track's first frame by then (%s); failed ones stand at their time limit. Marked: p50, p90, p95.", count(cells, "cell")))
+	c = heading(c, title, fmt.Sprintf("Share of joins with the first frame of every due track by then (%s). Failed joins stand at their time limit. Marked: p50, p90, p95.", count(cells, "cell")))
 	var top float64
 	var keys []key
 	for i, s := range all {
@@ -89,7 +89,7 @@ func paintConnect(c draw.Canvas, title string, all []connectSeries, cells int) {
 			inUnit(s.d.quantile(0.95), "ms"), count(int(s.d.count), "join")), &line, &glyph))
 	}
 	c = legend(c, keys)
-	x := upwards("connect.total", "ms", top*1.03, 7)
+	x := upwards("connect.total, from the intended start", "ms", top*1.03, 7)
 	y := scaleFor(0, 100, 5, true)
 	y.factor, y.label = 100, "share of joins (%)"
 	left, _ := margins(x, y, nil)

@@ -34,7 +34,7 @@ func timelinePlots(run *metrics.Run, cells []CellRow) []Plot {
 		}
 		used[name] = true
 		title := "Over time: " + cells[i].Name
-		marks := slices.DeleteFunc(happenings(run.Cells[i].Events), func(h happening) bool { return h.what == "connected" })
+		marks := marked(run.Cells[i].Events)
 		plots = append(plots, Plot{
 			Name: name, Title: title, Section: "timelines", Alt: timelineAlt(strips, marks),
 			width: plotWidth, height: timelineHeight(strips, marks, timelineEnd(strips)),
@@ -45,6 +45,17 @@ func timelinePlots(run *metrics.Run, cells []CellRow) []Plot {
 		}
 	}
 	return plots
+}
+
+// marked are the events worth an upright: that a peer connected follows from its join, and that it
+// joined again says already that it joined.
+func marked(events []metrics.Event) []happening {
+	hs := happenings(events)
+	return slices.DeleteFunc(hs, func(h happening) bool {
+		return h.what == "connected" || h.what == "join" && slices.ContainsFunc(hs, func(o happening) bool {
+			return o.what == "rejoin" && math.Abs(o.at-h.at) < 0.5 && slices.Equal(o.peers, h.peers)
+		})
+	})
 }
 
 // interesting picks the cells in which something happened besides coming at the start and going at
@@ -81,13 +92,7 @@ func interesting(run *metrics.Run, cells []CellRow) []int {
 }
 
 func eventfulCell(c *metrics.Cell) bool {
-	var end float64
-	for _, e := range c.Events {
-		end = max(end, e.TS)
-	}
-	for _, s := range c.Series {
-		end = max(end, s.StepS*float64(len(s.Values)))
-	}
+	end := cellEnd(c)
 	return slices.ContainsFunc(c.Events, func(e metrics.Event) bool {
 		switch e.What {
 		case "join", "joined", "connected":
@@ -112,15 +117,21 @@ func timelineEnd(strips []strip) float64 {
 func timelineAlt(strips []strip, marks []happening) string {
 	var parts []string
 	for _, s := range strips {
+		low, top := math.Inf(1), math.Inf(-1)
 		for _, t := range s.tracks {
-			low, top := extent(t.values)
-			parts = append(parts, fmt.Sprintf("%s between %s and %s", t.name, inUnit(metrics.Value(low), s.unit), inUnit(metrics.Value(top), s.unit)))
+			l, h := extent(t.values)
+			low, top = min(low, l), max(top, h)
 		}
+		part := fmt.Sprintf("%s from %s to %s", s.axis, inUnit(metrics.Value(low), s.unit), inUnit(metrics.Value(top), s.unit))
+		if low == top {
+			part = fmt.Sprintf("%s %s throughout", s.axis, inUnit(metrics.Value(low), s.unit))
+		}
+		parts = append(parts, part)
 	}
-	alt := "By the second: " + strings.Join(parts, "; ") + "."
+	alt := "By the second: " + strings.Join(parts, ", ") + "."
 	var what []string
 	for _, m := range marks[:min(len(marks), 12)] {
-		what = append(what, fmt.Sprintf("%s at %.1f s", m.what, m.at))
+		what = append(what, fmt.Sprintf("%s at %.1f s", markText(m), m.at))
 	}
 	if len(what) > 0 {
 		alt += " Marked: " + strings.Join(what, ", ") + "."
@@ -160,7 +171,7 @@ func timelineHeight(strips []strip, marks []happening, end float64) vg.Length {
 }
 
 func paintTimeline(c draw.Canvas, title string, strips []strip, marks []happening) {
-	c = heading(c, title, "One value a second. Dashed uprights: what happened, named above.")
+	c = heading(c, title, "A value for every second, drawn at its middle. Delay counts from the end of the warm-up. Dashed: what happened.")
 	end := timelineEnd(strips)
 	x := scaleFor(0, end, 10, false)
 	scales := make([]scale, len(strips))
@@ -171,10 +182,11 @@ func paintTimeline(c draw.Canvas, title string, strips []strip, marks []happenin
 			_, high := extent(t.values)
 			top = max(top, high)
 		}
-		if top <= 0 {
-			top = map[string]float64{"ratio": 0.01}[s.unit]
+		top *= 1.05
+		if top <= 0 && s.unit == "ratio" {
+			top = 0.01 // no loss is worth seeing, too
 		}
-		scales[i] = upwards(s.axis, s.unit, top*1.05, 4)
+		scales[i] = upwards(s.axis, s.unit, top, 4)
 		l, _ := margins(x, scales[i], nil)
 		left = max(left, l)
 	}

@@ -28,8 +28,12 @@ func Summary(d *Document, color bool) string {
 	if !strings.HasPrefix(d.Audit, "valid") && len(d.Cells) > 0 {
 		audit = "audit  " + p(Bad, shorten(d.Audit, summaryWidth-7))
 	}
-	room := summaryLines - len(lines) - len(peers) - 1 // the audit
-	cells := summaryCells(d, max(room-min(len(thresholds), max(room/3, 4)), 4))
+	var cost []string
+	if d.Cost != "" {
+		cost = []string{"cost  " + shorten(d.Cost, summaryWidth-6)}
+	}
+	room := summaryLines - len(lines) - len(peers) - len(cost) - 1 // the audit
+	cells := summaryCells(d, max(room-min(len(thresholds), max(room/3, 4)), 5))
 	room -= len(cells)
 	if len(thresholds) > room {
 		rest := len(thresholds) - room + 1
@@ -38,7 +42,7 @@ func Summary(d *Document, color bool) string {
 	lines = append(lines, thresholds...)
 	lines = append(lines, peers...)
 	lines = append(lines, cells...)
-	lines = append(lines, audit)
+	lines = append(append(lines, cost...), audit)
 	return strings.Join(lines, "\n") + "\n"
 }
 
@@ -102,20 +106,25 @@ func summaryThresholds(d *Document, p func(State, string) string) []string {
 		tally[t.Verdict]++
 	}
 	lines := []string{fmt.Sprintf("thresholds  %d failed, %d without data, %d passed", tally["fail"], tally["no data"], tally["pass"])}
-	for _, o := range objectives(d.Thresholds) {
+	all := objectives(d.Thresholds)
+	width := 0
+	for _, o := range all {
+		width = max(width, min(utf8.RuneCountInString(o.name()), 44))
+	}
+	for _, o := range all {
 		word := map[string]string{"pass": "ok", "fail": "FAIL", "no data": "NONE"}[o.worst.Verdict]
-		name := clean(o.worst.Metric) + " " + clean(o.worst.Expr)
-		left := fmt.Sprintf("%-40s %s", shorten(name, 60), o.worst.Measured)
+		left := fmt.Sprintf("%-*s  %s", width, shorten(o.name(), 60), o.worst.Measured)
 		if o.worst.Margin.Valid() {
 			left += ", margin " + o.worst.MarginAs
 		}
 		if o.cells > 1 {
-			left += fmt.Sprintf("; worst of %d cells", o.cells)
 			if o.failed > 0 {
-				left += fmt.Sprintf(", %d failed", o.failed)
+				left += fmt.Sprintf("; %d of %d cells failed, worst", o.failed, o.cells)
+			} else {
+				left += fmt.Sprintf("; worst of %d cells", o.cells)
 			}
 		}
-		if o.worst.CellName != "" && len(d.Cells) > 1 {
+		if o.worst.CellName != "" && len(d.Cells) > 1 && (o.cells == 1 || o.differ) {
 			left += ": " + o.worst.CellName
 		}
 		lines = append(lines, "  "+p(stateOf(o.worst.Verdict), fmt.Sprintf("%-4s", word))+" "+shorten(left, summaryWidth-7))
@@ -127,7 +136,10 @@ func summaryThresholds(d *Document, p func(State, string) string) []string {
 type objective struct {
 	worst         *Threshold
 	cells, failed int
+	differ        bool // not every cell has the same figure
 }
+
+func (o *objective) name() string { return clean(o.worst.Metric) + " " + clean(o.worst.Expr) }
 
 // objectives takes equal thresholds of several cells together, in the order of the worst of each.
 func objectives(ts []Threshold) []objective {
@@ -147,6 +159,7 @@ func objectives(ts []Threshold) []objective {
 		if t.Verdict != "pass" {
 			o.failed++
 		}
+		o.differ = o.differ || t.Measured != o.worst.Measured
 		if t.Verdict == o.worst.Verdict && t.Margin < o.worst.Margin {
 			o.worst = t
 		}
@@ -176,13 +189,14 @@ func summaryCells(d *Document, room int) []string {
 	if len(d.Cells) == 0 {
 		return nil
 	}
-	repeats, turn := false, false
+	repeats, server, turn := false, false, false
 	var fastest float64
 	for i := range d.Cells {
 		c := &d.Cells[i]
 		repeats = repeats || c.Repeat > 0
-		turn = turn || float64(c.TURN) > 0
-		for _, v := range []metrics.Value{c.Up, c.Down, c.ServerOut} {
+		server = server || c.ServerOut > 0
+		turn = turn || c.relayed()
+		for _, v := range []metrics.Value{c.Up, c.Down, c.ServerOut, c.TURN} {
 			if v.Valid() {
 				fastest = max(fastest, math.Abs(float64(v)))
 			}
@@ -192,7 +206,15 @@ func summaryCells(d *Document, room int) []string {
 	if fastest >= 2e6 {
 		unit, scale, decimals = "Mbit/s", 1e-6, 2
 	}
-	rows := [][]string{{"topology", "N", "connect p50/p95", "up " + unit, "down", "server out", "delay p50/p95", "loss %", "fps"}}
+	title := fmt.Sprintf("cells  connect, delay: p50/p95 in ms (samples); up, down per peer and servers in %s; loss in %%", unit)
+	header := []string{"topology", "N", "connect", "up", "down"}
+	if server {
+		header = append(header, "server out")
+	}
+	if turn {
+		header = append(header, "TURN")
+	}
+	rows := [][]string{append(header, "delay", "loss", "fps")}
 	for i := range d.Cells {
 		c := &d.Cells[i]
 		if !c.measured() {
@@ -205,28 +227,27 @@ func summaryCells(d *Document, room int) []string {
 		if repeats {
 			top += fmt.Sprintf(" #%d", c.Repeat+1)
 		}
-		out := c.ServerOut
-		if turn && !out.Valid() {
-			out = c.TURN
+		row := []string{
+			top, strconv.Itoa(c.Participants), pair(c.Connect50, c.Connect95, 0, c.Connects),
+			fixed(c.Up, scale, decimals), fixed(c.Down, scale, decimals),
 		}
-		rows = append(rows, []string{
-			top, strconv.Itoa(c.Participants), pair(c.Connect50, c.Connect95, 0),
-			fixed(c.Up, scale, decimals), fixed(c.Down, scale, decimals), fixed(out, scale, decimals),
-			pair(c.Delay50, c.Delay95, 1), fixed(c.Loss, 100, 2), fixed(c.FPS, 1, 1),
-		})
+		if server {
+			row = append(row, carried(c.ServerOut, scale, decimals))
+		}
+		if turn {
+			row = append(row, carried(c.TURN, scale, decimals))
+		}
+		rows = append(rows, append(row, pair(c.Delay50, c.Delay95, 1, c.Delays), fixed(c.Loss, 100, 2), fixed(c.FPS, 1, 1)))
 	}
 	if len(rows) == 1 {
 		return nil
 	}
-	if turn {
-		rows[0][5] = "server/TURN"
-	}
 	more := 0
-	if len(rows) > room {
-		more = len(rows) - room + 1
-		rows = rows[:room-1]
+	if len(rows)+1 > room {
+		more = len(rows) + 1 - room + 1
+		rows = rows[:max(room-2, 1)]
 	}
-	lines := columns(rows)
+	lines := append([]string{title}, columns(rows)...)
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("… %s in the report", count(more, "more cell")))
 	}
@@ -238,12 +259,20 @@ func (c *CellRow) measured() bool {
 	return slices.ContainsFunc([]metrics.Value{c.Connect50, c.Up, c.Down, c.ServerOut, c.TURN, c.Delay50, c.Loss, c.FPS}, metrics.Value.Valid)
 }
 
-// pair is two percentiles in ms.
-func pair(p50, p95 metrics.Value, decimals int) string {
+// carried is what a server carried; nothing is no figure beside those that carried something.
+func carried(v metrics.Value, scale float64, decimals int) string {
+	if v <= 0 {
+		return absent
+	}
+	return fixed(v, scale, decimals)
+}
+
+// pair is two percentiles in ms and how many samples they are of.
+func pair(p50, p95 metrics.Value, decimals int, n uint64) string {
 	if !p50.Valid() && !p95.Valid() {
 		return absent
 	}
-	return fixed(p50, 1, decimals) + "/" + fixed(p95, 1, decimals) + " ms"
+	return fmt.Sprintf("%s/%s (%d)", fixed(p50, 1, decimals), fixed(p95, 1, decimals), n)
 }
 
 // labelValues leaves only the values of a label such as "link=home, loss=2%".

@@ -10,131 +10,24 @@ import (
 	"github.com/peerfleet/peerfleet/metrics"
 )
 
-// advice says what the figures show about mesh and conference, and nothing they do not show.
-func advice(run *metrics.Run, cells []CellRow) []string {
-	up := growths(run, cells, "bandwidth.peer.up", false, peerUp)
-	down := growths(run, cells, "bandwidth.peer.down", false, peerDown)
-	out := growths(run, cells, "bandwidth.server.out", true, serverOut)
-	if slices.ContainsFunc(up, func(g growth) bool { return g.label != "" }) {
-		return append(slopes("upload", up), deviations(up, down, out)...)
-	}
-	var lines []string
-	mesh, conference := find(up, "mesh"), find(up, "conference")
-	if n, ok := largestShared(mesh, conference); ok {
-		m, _ := mesh.at(n)
-		c, _ := conference.at(n)
-		if c.mean > 0 {
-			lines = append(lines, fmt.Sprintf("At %d participants a peer of a mesh uploads %s, a peer of a conference %s: %s times as much.",
-				n, inRate(m.mean), inRate(c.mean), short(m.mean/c.mean, 1)))
+// topologiesTitle names the part on bandwidth after what there is to compare.
+func topologiesTitle(cells []CellRow) string {
+	found := map[string]bool{}
+	for i := range cells {
+		for _, top := range strings.Split(cells[i].Topology, "+") {
+			found[top] = true
 		}
-		lines = append(lines, serverShare(out, n)...)
-		lines = append(lines, delays(cells, n)...)
 	}
-	lines = append(lines, slopes("upload", up)...)
-	return append(lines, deviations(up, down, out)...)
+	if found["mesh"] && found["conference"] {
+		return "Mesh and conference"
+	}
+	return "Bandwidth"
 }
 
 func peerUp(e metrics.Expected) float64    { return e.PeerUpBPS }
 func peerDown(e metrics.Expected) float64  { return e.PeerDownBPS }
 func serverIn(e metrics.Expected) float64  { return e.ServerInBPS }
 func serverOut(e metrics.Expected) float64 { return e.ServerOutBPS }
-
-func find(gs []growth, topology string) *growth {
-	for i := range gs {
-		if gs[i].topology == topology {
-			return &gs[i]
-		}
-	}
-	return nil
-}
-
-// largestShared is the largest number of participants that both were measured with.
-func largestShared(a, b *growth) (int, bool) {
-	if a == nil || b == nil {
-		return 0, false
-	}
-	for _, p := range slices.Backward(a.points) {
-		if _, ok := b.at(p.n); ok && p.measured {
-			return p.n, true
-		}
-	}
-	return 0, false
-}
-
-func serverShare(out []growth, n int) []string {
-	conference := find(out, "conference")
-	if conference == nil {
-		return nil
-	}
-	p, ok := conference.at(n)
-	if !ok || p.mean <= 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("In exchange the server of that conference sends %s; a mesh needs no media server.", inRate(p.mean))}
-}
-
-func delays(cells []CellRow, n int) []string {
-	pick := func(topology string) metrics.Value {
-		for i := range cells {
-			if cells[i].Topology == topology && cells[i].Participants == n && cells[i].Delay50.Valid() {
-				return cells[i].Delay50
-			}
-		}
-		return metrics.Missing()
-	}
-	m, c := pick("mesh"), pick("conference")
-	if !m.Valid() || !c.Valid() {
-		return nil
-	}
-	return []string{fmt.Sprintf("Median media delay at %d participants: %s in the mesh, %s in the conference.",
-		n, inTime(float64(m)), inTime(float64(c)))}
-}
-
-func slopes(what string, gs []growth) []string {
-	var lines []string
-	for _, g := range gs {
-		s, ok := g.slope()
-		if !ok {
-			continue
-		}
-		effect := fmt.Sprintf("adds %s to a peer's %s", inRate(s), what)
-		last := g.points[len(g.points)-1].mean
-		switch {
-		case math.Abs(s) < 0.02*math.Abs(last):
-			effect = fmt.Sprintf("leaves a peer's %s as it is (%s)", what, signed(s))
-		case s < 0:
-			effect = fmt.Sprintf("takes %s from a peer's %s", inRate(-s), what)
-		}
-		lines = append(lines, fmt.Sprintf("Each further participant %s (%s; least squares over %s).", effect, g.name(), count(len(g.points), "size")))
-	}
-	return lines
-}
-
-func signed(bps float64) string {
-	if bps < 0 {
-		return "−" + inRate(-bps)
-	}
-	return "+" + inRate(bps)
-}
-
-func deviations(up, down, out []growth) []string {
-	var lines []string
-	for _, part := range []struct {
-		what string
-		gs   []growth
-	}{{"upload", up}, {"download", down}, {"server output", out}} {
-		var within []string
-		for _, g := range part.gs {
-			if d, n, ok := g.deviation(); ok {
-				within = append(within, fmt.Sprintf("%s %% (%s, most at %d)", short(math.Abs(d)*100, 1), g.name(), n))
-			}
-		}
-		if len(within) > 0 {
-			lines = append(lines, fmt.Sprintf("Measured %s differs from the closed form by at most %s.", part.what, strings.Join(within, " and ")))
-		}
-	}
-	return lines
-}
 
 func round(f float64, decimals int) float64 {
 	p := math.Pow10(decimals)

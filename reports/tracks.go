@@ -31,14 +31,31 @@ func stripsOf(c *metrics.Cell) []strip {
 	}{
 		{"media delay", "ms", []string{"media.delay"}},
 		{"loss", "ratio", []string{"media.loss", "media.loss_wire"}},
-		{"per peer", "bit/s", []string{"bandwidth.peer.up", "bandwidth.peer.down"}},
+		{"each peer", "bit/s", []string{"bandwidth.peer.up", "bandwidth.peer.down"}},
 		{"server", "bit/s", []string{"bandwidth.server.in", "bandwidth.server.out", "bandwidth.turn"}},
 	} {
-		if tracks := tracksOf(c, s.names); len(tracks) > 0 {
+		names := recorded(c, s.names)
+		if len(names) == 1 && names[0] == "media.loss" {
+			s.axis = "loss after repair"
+		}
+		if tracks := tracksOf(c, names); len(tracks) > 0 {
 			strips = append(strips, strip{s.axis, s.unit, tracks})
 		}
 	}
 	return strips
+}
+
+// recorded are the metrics that the cell has a series of.
+func recorded(c *metrics.Cell, names []string) []string {
+	var found []string
+	for _, name := range names {
+		if slices.ContainsFunc(c.Series, func(s metrics.Series) bool {
+			return s.Name == name && slices.ContainsFunc(s.Values, metrics.Value.Valid)
+		}) {
+			found = append(found, name)
+		}
+	}
+	return found
 }
 
 func tracksOf(c *metrics.Cell, names []string) []track {
@@ -53,6 +70,9 @@ func tracksOf(c *metrics.Cell, names []string) []track {
 		for _, s := range own {
 			tracks = append(tracks, track{trackName(s, own, len(names) > 1), stepOf(s), s.Values})
 		}
+	}
+	if len(tracks) == 0 {
+		return nil
 	}
 	silent := !slices.ContainsFunc(tracks, func(t track) bool {
 		return slices.ContainsFunc(t.values, func(v metrics.Value) bool { return v.Valid() && v != 0 })
@@ -75,7 +95,7 @@ func stepOf(s *metrics.Series) float64 {
 func trackName(s *metrics.Series, all []*metrics.Series, metric bool) string {
 	var parts []string
 	if metric || len(all) == 1 {
-		parts = append(parts, s.Name[strings.IndexByte(s.Name, '.')+1:])
+		parts = append(parts, seriesName(s.Name))
 	}
 	for _, tag := range []func(metrics.Tags) string{
 		func(t metrics.Tags) string { return t.Topology },
@@ -92,6 +112,29 @@ func trackName(s *metrics.Series, all []*metrics.Series, metric bool) string {
 		parts = append(parts, clean(s.Tags.Kind))
 	}
 	return cmp.Or(strings.Join(parts, " "), s.Name)
+}
+
+// seriesName says in words what a metric is.
+func seriesName(metric string) string {
+	switch metric {
+	case "media.delay":
+		return "delay"
+	case "media.loss":
+		return "lost after repair"
+	case "media.loss_wire":
+		return "lost before repair"
+	case "bandwidth.peer.up":
+		return "upload"
+	case "bandwidth.peer.down":
+		return "download"
+	case "bandwidth.server.in":
+		return "server in"
+	case "bandwidth.server.out":
+		return "server out"
+	case "bandwidth.turn":
+		return "TURN"
+	}
+	return clean(metric)
 }
 
 // thinning is how many values of a long track are drawn as one.
