@@ -274,7 +274,9 @@ func printJSON(env Env, runs []*metrics.Run) error {
 	if len(list) == 1 {
 		object = list[0]
 	}
-	if err := json.NewEncoder(&b).Encode(object); err != nil {
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // a line for a terminal, not a page
+	if err := e.Encode(object); err != nil {
 		return err
 	}
 	_, err := env.Stdout.Write(b.Bytes())
