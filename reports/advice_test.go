@@ -96,8 +96,11 @@ func TestAuditLineNamesOnlyWhatWasThere(t *testing.T) {
 func TestMarkedLeavesOutWhatFollows(t *testing.T) {
 	var got []string
 	for _, h := range marked([]metrics.Event{
-		{TS: 0, Peer: "a", What: "join"}, {TS: 0.3, Peer: "a", What: "connected"},
-		{TS: 9, Peer: "a", What: "rejoin"}, {TS: 9.001, Peer: "a", What: "join"}, {TS: 9.2, Peer: "a", What: "connected"},
+		{TS: 0, Peer: "a", What: "join"},
+		{TS: 0.3, Peer: "a", What: "connected"},
+		{TS: 9, Peer: "a", What: "rejoin"},
+		{TS: 9.001, Peer: "a", What: "join"},
+		{TS: 9.2, Peer: "a", What: "connected"},
 	}) {
 		got = append(got, markText(h))
 	}
