@@ -292,17 +292,21 @@ func (t *tally) outage(tags metrics.Tags, d time.Duration) {
 	t.set.Add("recovery.outage", tags, ms(d))
 }
 
-// second adds one track's last second to the series.
+// minSecond is how many packets a second needs for its loss to say something: a track that ends
+// early in a second settles there what it lost before.
+const minSecond = 10
+
+// second adds one track's last second to the series, at its middle.
 func (t *tally) second(now time.Time, kind string, s secondOf) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s.delayN > 0 {
-		t.lineLocked("media.delay", kind, "ms").Add(now.Add(-time.Second), float64(s.delaySum)/float64(s.delayN)/1e3)
+		t.lineLocked("media.delay", kind, "ms").Add(now.Add(-time.Second/2), float64(s.delaySum)/float64(s.delayN)/1e3)
 	}
 	t.packetsLost += s.lost
 	t.packetsExpected += s.expected
-	if s.expected > 0 {
-		t.lineLocked("media.loss", kind, "ratio").Add(now.Add(-time.Second), float64(s.lost)/float64(s.expected))
+	if s.expected >= minSecond {
+		t.lineLocked("media.loss", kind, "ratio").Add(now.Add(-time.Second/2), float64(s.lost)/float64(s.expected))
 	}
 }
 
@@ -316,8 +320,8 @@ func (t *tally) loss() (lost, expected uint64) {
 func (t *tally) traffic(now time.Time, upBPS, downBPS float64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.lineLocked("bandwidth.peer.up", "", "bit/s").Add(now.Add(-time.Second), upBPS)
-	t.lineLocked("bandwidth.peer.down", "", "bit/s").Add(now.Add(-time.Second), downBPS)
+	t.lineLocked("bandwidth.peer.up", "", "bit/s").Add(now.Add(-time.Second/2), upBPS)
+	t.lineLocked("bandwidth.peer.down", "", "bit/s").Add(now.Add(-time.Second/2), downBPS)
 }
 
 func (t *tally) lineLocked(name, kind, unit string) *metrics.Timeline {

@@ -54,7 +54,7 @@ func (m *meter) second(now time.Time) {
 		return
 	}
 	m.lastCores = (u.cpu - m.last.cpu).Seconds() / seconds
-	at := m.last.at
+	at := m.last.at.Add(u.at.Sub(m.last.at) / 2) // the middle lies in the second it is about
 	m.cores.Add(at, m.lastCores)
 	if m.lab.server != nil {
 		m.in.Add(at, float64(traffic.DownBytes-m.lastTraffic.DownBytes)*8/seconds)
