@@ -34,9 +34,9 @@ func (b *Bot) do(ctx context.Context, a scenarios.Action, at time.Time) error {
 	}
 	switch a.Kind {
 	case scenarios.Mute, scenarios.Unmute:
-		o := s.published(b.c.Peer.Name)
+		o := s.publishing(a.Track)
 		if o == nil {
-			return errors.New("nothing is published")
+			return fmt.Errorf("no %s is published", a.Track)
 		}
 		o.mute(a.Track, a.Kind == scenarios.Mute)
 	case scenarios.Publish:

@@ -18,6 +18,10 @@ import (
 // which rather shows a late frame than a broken one, and not so long that a call freezes for good.
 const repairTime = time.Second
 
+// tailSilence is how long a track must have been quiet at the end of the window for the rest of it
+// to count as lost: no sequence number tells of packets after the last. DTX pauses for 400 ms.
+const tailSilence = time.Second
+
 // input is one received track: what arrives, what is missing, and how it would look and sound.
 type input struct {
 	conn         *connection
@@ -35,6 +39,8 @@ type input struct {
 	inWindow   bool
 	finished   bool
 	expected   bool
+	windowFrom time.Time
+	tail       float64           // silence at the window's end, as a share of the time before it
 	windowed   bool              // a window was opened; its report has not been handed over
 	look       media.VideoReport // at the end of the window
 	sound      media.AudioReport
@@ -302,7 +308,7 @@ func (in *input) startWindow(now time.Time) {
 	if in.finished || in.windowed {
 		return
 	}
-	in.inWindow, in.windowed = true, true
+	in.inWindow, in.windowed, in.windowFrom = true, true, now
 	in.delay, in.jitter = metrics.NewHist(), metrics.NewHist()
 	in.plis = 0
 	in.rtp.StartWindow()
@@ -322,6 +328,9 @@ func (in *input) endWindow(now time.Time) {
 	}
 	in.inWindow = false
 	in.rtp.EndWindow()
+	if quiet := now.Sub(in.lastPacket); in.expected && quiet > tailSilence && in.lastPacket.After(in.windowFrom) {
+		in.tail = quiet.Seconds() / in.lastPacket.Sub(in.windowFrom).Seconds()
+	}
 	if in.video != nil {
 		in.look = in.video.EndWindow(now)
 	} else {

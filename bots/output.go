@@ -30,7 +30,7 @@ type output struct {
 	audioHeader, videoHeader stampedHeader  // of the packet being sent; owned by run
 	pending                  []media.Packet // of the frame in hand, valid until the source's next; owned by run, as the rest
 	pacer                    time.Time      // when what was sent has left at the pacer's rate
-	pacerPerByte             float64        // ns
+	pacerPerByte, perByte    float64        // ns; of the stream, and of the frame in hand
 	drained                  time.Time      // when the last packet was sent
 	phase                    time.Duration  // of the first frame, so that a fleet does not send in step
 }
@@ -163,6 +163,11 @@ func (o *output) sendVideo(due, now time.Time) {
 	o.videoHeader.stamp(due)
 	o.videoHeader.Timestamp = f.Timestamp
 	o.pending = f.Packets
+	size := 0
+	for i := range f.Packets {
+		size += len(f.Packets[i].Payload)
+	}
+	o.perByte = min(o.pacerPerByte, float64(frameSpread)/float64(size))
 }
 
 // A video frame leaves in packets spaced as a real sender's pacer spaces them: at 2.5 times the
@@ -171,6 +176,7 @@ func (o *output) sendVideo(due, now time.Time) {
 const (
 	pacerFactor = 2.5
 	pacerBurst  = 40 * time.Millisecond
+	frameSpread = 200 * time.Millisecond // no frame takes longer, however low the bitrate
 )
 
 // drain sends what the pacer lets go now of the frame in hand, and returns when to come again.
@@ -181,7 +187,7 @@ func (o *output) drain(now time.Time) time.Time {
 		}
 		p := o.pending[0]
 		o.pending = o.pending[1:]
-		o.pacer = later(o.pacer, now).Add(time.Duration(float64(len(p.Payload)) * o.pacerPerByte))
+		o.pacer = later(o.pacer, now).Add(time.Duration(float64(len(p.Payload)) * o.perByte))
 		h := &o.videoHeader
 		h.SequenceNumber, h.Marker = o.videoSeq, p.Marker
 		o.videoSeq++

@@ -20,6 +20,10 @@ type trackReport struct {
 // reportLocked is the track's figures over its window.
 func (in *input) reportLocked(look media.VideoReport, sound media.AudioReport) trackReport {
 	w, _ := in.rtp.Window()
+	if in.tail > 0 {
+		missing := uint64(in.tail * float64(w.Expected))
+		w.Expected, w.Lost, w.WireLost = w.Expected+missing, w.Lost+missing, w.WireLost+missing
+	}
 	r := trackReport{tags: in.tags(), delay: in.delay, jitter: in.jitter, mouthToEarMS: metrics.Missing()}
 	r.detail = metrics.TrackDetail{
 		From: in.stream, Kind: in.kind, Packets: w.Received, LossWire: w.WireLossRatio(), Loss: w.LossRatio(),

@@ -39,7 +39,8 @@ type stay struct {
 	done     bool // ready is closed
 	dataOpen bool // a data channel has opened
 	leaving  bool
-	broken   chan error // the first connection that failed; capacity 1
+	abandon  context.CancelFunc // of the join under way
+	broken   chan error         // the first connection that failed; capacity 1
 	marks    joinMarks
 }
 
@@ -52,7 +53,7 @@ type joinMarks struct {
 func newStay(b *Bot, v visit) *stay {
 	s := &stay{
 		b: b, v: v, ready: make(chan struct{}), broken: make(chan error, 1),
-		muted: map[dueTrack]bool{}, missing: map[dueTrack]bool{},
+		muted: map[dueTrack]bool{}, missing: map[dueTrack]bool{}, abandon: func() {},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if b.c.Peer.Receive {
@@ -83,7 +84,9 @@ func (s *stay) join(ctx context.Context) error {
 	s.wg.Go(s.housekeep)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
+	s.mu.Lock()
+	s.abandon = cancel
+	s.mu.Unlock()
 	session, err := s.b.c.Target.Join(ctx, signaling.Participant{
 		ID: p.Name, Room: p.Room, Topology: signaling.Topology(p.Topology),
 		Streams: streams, Receive: p.Receive, Connector: s,
@@ -397,8 +400,12 @@ func (s *stay) expect(stream, kind string, on bool, now time.Time) {
 	for _, k := range []string{"audio", "video"} {
 		if kind == "" || kind == k {
 			s.muted[dueTrack{stream, k}] = !on
+			if !on {
+				delete(s.missing, dueTrack{stream, k}) // it is not due any more
+			}
 		}
 	}
+	s.checkLocked(time.Now(), nil)
 	inputs := s.inputs
 	s.mu.Unlock()
 	for _, in := range inputs {
@@ -435,6 +442,7 @@ func (s *stay) end() ([]*connection, signaling.Session) {
 	now := s.b.now()
 	s.mu.Lock()
 	s.leaving = true
+	s.abandon()
 	conns, inputs, session := s.conns, s.inputs, s.session
 	s.mu.Unlock()
 	for _, in := range inputs {
@@ -461,6 +469,18 @@ func (s *stay) published(id string) *output {
 	defer s.mu.Unlock()
 	for _, o := range s.outputs {
 		if o.id == id {
+			return o
+		}
+	}
+	return nil
+}
+
+// publishing finds the first published stream that has a kind of track: the one that mute means.
+func (s *stay) publishing(kind string) *output {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.outputs {
+		if kind == "audio" && o.audioTrack != nil || kind == "video" && o.videoTrack != nil {
 			return o
 		}
 	}

@@ -19,6 +19,7 @@ const (
 	maxDropShare      = 0.001                  // of received packets, lost in this machine's sockets
 	lossSigmas        = 5.0                    // of delivered against configured loss: one in a million links
 	minLossPackets    = 500                    // fewer say nothing about a loss ratio
+	minBursts         = 50                     // expected: with fewer the ratio is too skewed for a bound in sigmas
 	minAuditedPackets = 100
 )
 
@@ -123,7 +124,7 @@ func (f *finder) generator(a metrics.CellAudit, emulated uint64, sums recordings
 // link holds what a link did against what it was asked to do. A burst makes losses cluster, which
 // widens the spread of the measured ratio (variance inflation of the Gilbert-Elliott chain).
 func (f *finder) link(l metrics.Link) {
-	if l.Varies || l.Offered < minLossPackets {
+	if l.Varies || l.Offered < minLossPackets || l.Burst > 1 && float64(l.Offered)*l.ConfiguredLoss < minBursts*l.Burst {
 		return
 	}
 	n, m := float64(l.Offered), l.ConfiguredLoss

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,7 +49,8 @@ type conductor struct {
 	crowd  crowd
 	traces serverTraffic
 
-	wg        sync.WaitGroup // joins and actions under way
+	joins     map[int]chan struct{} // closed when a peer's first join is over; not changed once act runs
+	wg        sync.WaitGroup        // joins and actions under way
 	aborted   atomic.Bool
 	crossings []metrics.ThresholdResult // that ended the cell; written by watch, read after it
 }
@@ -92,8 +94,14 @@ func (x *conductor) run(ctx context.Context) {
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	watch.Go(func() { x.watch(watching, cancel) })
 
+	x.joins = map[int]chan struct{}{}
 	for i := range x.bots {
-		x.wg.Go(func() { x.join(ctx, i) })
+		done := make(chan struct{})
+		x.joins[i] = done
+		x.wg.Go(func() {
+			defer close(done)
+			x.join(ctx, i)
+		})
 	}
 	x.wg.Go(func() { x.act(ctx) })
 	if sleepUntil(ctx, x.begin) {
@@ -169,9 +177,9 @@ func (x *conductor) count(err error) {
 }
 
 // act carries out the planned actions, each at its time, none waiting for another's end but those
-// of the same peer.
+// of the same peer, whose join comes first. Only leaving may cut a join short.
 func (x *conductor) act(ctx context.Context) {
-	last := map[int]chan struct{}{}
+	last := maps.Clone(x.joins)
 	for _, a := range x.cell.Actions {
 		at := x.begin.Add(a.At)
 		if !sleepUntil(ctx, at) {
@@ -181,7 +189,7 @@ func (x *conductor) act(ctx context.Context) {
 		last[a.Peer] = done
 		x.wg.Go(func() {
 			defer close(done)
-			if before != nil {
+			if leaves := a.Kind == scenarios.Leave || a.Kind == scenarios.Drop; before != nil && !(leaves && before == x.joins[a.Peer]) {
 				select {
 				case <-before:
 				case <-ctx.Done():
@@ -207,10 +215,8 @@ func (x *conductor) expect(a scenarios.Action) {
 		}
 	}
 	switch a.Kind {
-	case scenarios.Mute:
-		tell(p.Name, a.Track, false)
-	case scenarios.Unmute:
-		tell(p.Name, a.Track, true)
+	case scenarios.Mute, scenarios.Unmute:
+		tell(mutedStream(p, a.Track), a.Track, a.Kind == scenarios.Unmute)
 	case scenarios.Unpublish:
 		tell(a.Publish.ID, "", false)
 	case scenarios.Publish:
@@ -224,6 +230,16 @@ func (x *conductor) expect(a scenarios.Action) {
 			tell(s.ID, "", true)
 		}
 	}
+}
+
+// mutedStream is the stream that muting a kind of track means: the first published that has one.
+func mutedStream(p scenarios.Peer, kind string) string {
+	for _, s := range p.Publish {
+		if kind == "audio" && s.Audio != nil || kind == "video" && s.Video != nil {
+			return s.ID
+		}
+	}
+	return p.Name
 }
 
 // streamsOf are the names of every stream a peer may have published by plan.

@@ -64,7 +64,8 @@ func TestAuditOfLinks(t *testing.T) {
 		{"no loss asked, some delivered", metrics.Link{Offered: 10000, DeliveredLoss: 0.001}, true},
 		{"half of the loss", metrics.Link{Offered: 10000, ConfiguredLoss: 0.03, DeliveredLoss: 0.015}, true},
 		{"too few packets to tell", metrics.Link{Offered: 100, ConfiguredLoss: 0.03}, false},
-		{"bursts spread wider", metrics.Link{Offered: 2000, ConfiguredLoss: 0.05, Burst: 5, DeliveredLoss: 0.09}, false},
+		{"too few bursts to tell", metrics.Link{Offered: 600, ConfiguredLoss: 0.01, Burst: 50, DeliveredLoss: 0.2}, false},
+		{"bursts spread wider", metrics.Link{Offered: 20000, ConfiguredLoss: 0.05, Burst: 5, DeliveredLoss: 0.06}, false},
 		{"a link that was changed on purpose", metrics.Link{Offered: 10000, DeliveredLoss: 0.2, Varies: true}, false},
 		{"everything lost as asked", metrics.Link{Offered: 10000, ConfiguredLoss: 1, DeliveredLoss: 1}, false},
 	} {

@@ -115,7 +115,7 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		}
 		name := "PEERFLEET_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := lookup(name)
-		if !ok {
+		if !ok || value == "" { // as CI systems export what is not set
 			return
 		}
 		values := []string{value}

@@ -66,7 +66,7 @@ func serve(ctx context.Context, env Env, f *serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	net := network.NewSockets(network.SocketsConfig{External: !plan.http.Addr().IsLoopback()})
+	net := network.NewSockets(network.SocketsConfig{External: plan.external})
 	var closers []func() error
 	stopping := context.WithoutCancel(ctx)
 	defer func() {
@@ -146,6 +146,7 @@ type servePlan struct {
 	relayMin    uint16
 	relayMax    uint16
 	relayIP     netip.Addr
+	external    bool // something listens off loopback
 }
 
 // check reads the flags; every fault is reported.
@@ -162,6 +163,7 @@ func (f *serveFlags) check() (servePlan, error) {
 			fault("--public-ip: %q is not an IP address", f.publicIP)
 		}
 	}
+	p.external = p.http.IsValid() && !p.http.Addr().IsLoopback()
 	if p.http.IsValid() && p.http.Addr().IsUnspecified() && f.publicIP == "" {
 		fault("--http %s is unspecified: --public-ip must say which address to advertise", f.http)
 	}
@@ -196,7 +198,7 @@ func (f *serveFlags) checkTURN(p *servePlan) (errs []error) {
 	if f.turn != "off" {
 		if a, err := netip.ParseAddrPort(f.turn); err != nil {
 			fault("--turn: %q is neither ADDRESS:PORT nor off", f.turn)
-		} else if a.Addr().IsUnspecified() && f.publicIP == "" {
+		} else if p.external = p.external || !a.Addr().IsLoopback(); a.Addr().IsUnspecified() && f.publicIP == "" {
 			fault("--turn %s is unspecified: --public-ip must say which address to advertise", f.turn)
 		}
 	}
