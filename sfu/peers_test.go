@@ -369,6 +369,11 @@ func (v *viewer) answer() {
 		if errors.Is(err, webrtc.ErrConnectionClosed) || errors.Is(err, ErrClosed) {
 			return // one of the two is closing
 		}
+		select {
+		case <-v.stop:
+			return // closed in the middle of it: pion has more than one error for that
+		default:
+		}
 		if err != nil {
 			v.t.Errorf("viewer %s: %v", v.name, err)
 		}
