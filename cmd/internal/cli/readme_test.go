@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,7 +53,7 @@ func runShort(t *testing.T, args []string) {
 	for range 3 { // a machine under load can make a run on sockets invalid
 		output.Reset()
 		code = Main(Env{
-			Args: args, Stdout: &output, Stderr: io.MultiWriter(&output, t.Output()), Signals: signals,
+			Args: args, Stdout: &output, Stderr: t.Output(), Signals: signals,
 			LookupEnv: func(name string) (string, bool) { v, ok := twins[name]; return v, ok },
 		})
 		if code != fleet.ExitInvalid {
