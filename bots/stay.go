@@ -92,7 +92,7 @@ func (s *stay) join(ctx context.Context) error {
 		Streams: streams, Receive: p.Receive, Connector: s,
 	})
 	if err != nil {
-		if s.ctx.Err() != nil {
+		if s.isLeaving() {
 			return errLeft
 		}
 		return signalingFailure(err)
