@@ -2,6 +2,7 @@ package network
 
 import (
 	"math/bits"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,12 +68,12 @@ func (d *direction) countStream(n int) {
 	}
 }
 
-// offer decides the fate of a packet that enters now. One that is handed on at once is accounted
-// for, others when they are.
-func (d *direction) offer(now time.Time, size int) impair.Fate {
+// offer decides the fate of a packet to or from far that enters now. One that is handed on at once
+// is accounted for, others when they are.
+func (d *direction) offer(now time.Time, size int, payload []byte, far netip.AddrPort) impair.Fate {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	f := d.link.Offer(now, size)
+	f := d.link.OfferFlow(impair.Flow{Kind: kindOf(payload), Far: far}, now, size)
 	d.offered++
 	switch {
 	case f.Drop.Queued():
@@ -115,7 +116,7 @@ func (d *direction) refuse() {
 func (d *direction) segment(now time.Time, size int) (at time.Time, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.link.Stream(now, size)
+	return d.link.StreamFlow(impair.Flow{Kind: kindStream}, now, size)
 }
 
 func (d *direction) report() LinkReport {

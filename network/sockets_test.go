@@ -128,10 +128,10 @@ func TestLossIsTheLinks(t *testing.T) {
 	want, replay := 0, newAccessLink(HostSpec{Up: p, Down: p, Seed: 7}, nil)
 	within(t, b)
 	for range n {
-		passes := replay.up.offer(time.Now(), 29).Drop == impair.Delivered
+		passes := replay.up.offer(time.Now(), 29, []byte("x"), addrOf(b).AddrPort()).Drop == impair.Delivered
 		_, err := a.WriteTo([]byte("x"), addrOf(b))
 		must(t, err)
-		if !passes || replay.down.offer(time.Now(), 29).Drop != impair.Delivered {
+		if !passes || replay.down.offer(time.Now(), 29, []byte("x"), addrOf(a).AddrPort()).Drop != impair.Delivered {
 			continue
 		}
 		want++

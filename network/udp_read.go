@@ -141,7 +141,7 @@ func (c *socketUDP) fetch(long *[]byte) (*datagram, error) {
 // arrive offers a datagram of the kernel to the link.
 func (c *socketUDP) arrive(p *datagram) {
 	now := time.Now()
-	f := c.down.offer(now, c.wireSize(len(p.buf), p.addr))
+	f := c.down.offer(now, c.wireSize(len(p.buf), p.addr), p.buf, p.addr)
 	if f.Copies() == 0 {
 		c.host.net.pool.put(p)
 		return

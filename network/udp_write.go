@@ -56,7 +56,7 @@ func (c *socketUDP) kernel(b []byte, addr netip.AddrPort) (int, error) {
 // depart offers a packet to the link.
 func (c *socketUDP) depart(b []byte, addr netip.AddrPort) (int, error) {
 	now := time.Now()
-	f := c.up.offer(now, c.wireSize(len(b), addr))
+	f := c.up.offer(now, c.wireSize(len(b), addr), b, addr)
 	if f.Copies() == 0 {
 		return len(b), nil
 	}

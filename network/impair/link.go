@@ -1,17 +1,16 @@
 package impair
 
-import (
-	"math/rand/v2"
-	"time"
-)
+import "time"
 
 const defaultHold = 10 * time.Millisecond // ReorderBy
 
-// Link is one direction of a link in use: a profile with the state of its loss chain, its queue
+// Link is one direction of a link in use: a profile with the state of its loss chains, its queue
 // and its random numbers. It has one owner and is not safe for concurrent use.
 //
-// Every kind of impairment draws from a stream of its own, and draws for every packet whatever
-// becomes of it, so that switching one on leaves the draws of the others as they were.
+// The packets of a Flow draw from streams of random numbers of their own, so that no packet of
+// another flow, one more or one earlier, changes their fate. Within a flow every kind of impairment
+// has a stream of its own, and draws for every packet whatever becomes of it, so that switching one
+// on leaves the draws of the others as they were.
 type Link struct {
 	profile  Profile // as set
 	now      Profile // with the changes in force
@@ -23,12 +22,11 @@ type Link struct {
 	started bool
 	start   time.Duration
 
-	loss  lossChain
+	loss  lossRule
 	delay delayer
 	queue queue
 	last  time.Duration // the latest arrival in order
-
-	lossRand, jitterRand, duplicateRand, copyRand, corruptRand, reorderRand, streamRand *rand.Rand
+	flows flows
 }
 
 // NewLink returns a link with its own random numbers: equal seeds and equal offers have equal
@@ -36,15 +34,12 @@ type Link struct {
 func NewLink(p Profile, seed uint64) *Link {
 	l := &Link{last: longAgo}
 	l.queue.free = longAgo
-	for i, r := range []**rand.Rand{&l.lossRand, &l.jitterRand, &l.duplicateRand, &l.copyRand, &l.corruptRand, &l.reorderRand, &l.streamRand} {
-		purpose := uint64(i + 1)
-		*r = rand.New(rand.NewPCG(mix(seed^mix(purpose)), mix(seed+purpose)))
-	}
+	l.flows.seed = seed
 	l.Set(p)
 	return l
 }
 
-// Set replaces the profile from the next packet on. The queue, the loss chain and the random
+// Set replaces the profile from the next packet on. The queue, the loss chains and the random
 // numbers go on from where they are, and packets under way keep their fate.
 func (l *Link) Set(p Profile) {
 	l.profile = p
@@ -59,24 +54,32 @@ func (l *Link) Start(t time.Time) {
 	l.until = longAgo
 }
 
-// Offer decides the fate of a packet of size bytes on the wire, headers included, that enters
+// Offer is OfferFlow for packets of one flow, the zero one.
+func (l *Link) Offer(now time.Time, size int) Fate { return l.OfferFlow(Flow{}, now, size) }
+
+// OfferFlow decides the fate of a packet of size bytes on the wire, headers included, that enters
 // the link now. Times of successive packets should not go backwards. It does not allocate,
-// except while the queue grows to its longest.
-func (l *Link) Offer(now time.Time, size int) Fate {
+// except for a new flow and while the queue grows to its longest.
+func (l *Link) OfferFlow(flow Flow, now time.Time, size int) Fate {
 	t := l.since(now)
 	l.refresh(t)
 	p := &l.now
-	lost := l.loss.lost(l.lossRand)
-	delay := l.delay.draw(l.jitterRand)
-	held := p.ReorderRatio > 0 && l.reorderRand.Float64() < p.ReorderRatio
-	duplicate := p.DuplicateRatio > 0 && l.duplicateRand.Float64() < p.DuplicateRatio
-	var copyDelay time.Duration
-	if duplicate {
-		copyDelay = l.delay.draw(l.copyRand)
-	}
 	var f Fate
-	if p.CorruptRatio > 0 && l.corruptRand.Float64() < p.CorruptRatio {
-		f.Corrupt, f.Bit = true, l.corruptRand.Uint64()
+	var lost, held, duplicate bool
+	var copyDelay time.Duration
+	delay := time.Duration(l.delay.mean)
+	if p.random() {
+		draw := l.flows.of(flow)
+		lost = l.loss.lost(&draw.chain, draw.loss)
+		delay = l.delay.draw(draw.jitter)
+		held = p.ReorderRatio > 0 && draw.reorder.Float64() < p.ReorderRatio
+		duplicate = p.DuplicateRatio > 0 && draw.duplicate.Float64() < p.DuplicateRatio
+		if duplicate {
+			copyDelay = l.delay.draw(draw.again)
+		}
+		if p.CorruptRatio > 0 && draw.corrupt.Float64() < p.CorruptRatio {
+			f.Corrupt, f.Bit = true, draw.corrupt.Uint64()
+		}
 	}
 	switch {
 	case l.blackout:

@@ -25,40 +25,46 @@ func VarianceInflation(p, r float64) float64 {
 	return (1 + rho) / (1 - rho)
 }
 
-// lossChain decides random loss. It steps once per packet and draws one number each time.
+// lossRule is how a link loses packets at random; every flow has a lossChain of its own.
+type lossRule struct {
+	mean   float64
+	bursty bool
+	p, r   float64
+}
+
+// lossChain is where a flow is in the chain of bursts. It steps once per packet.
 type lossChain struct {
-	mean    float64
-	bursty  bool
-	p, r    float64
 	bad     bool
 	running bool // the chain has a state; before, it is drawn from the stationary distribution
 }
 
-func (c *lossChain) set(mean, burst float64) {
-	c.mean = min(max(mean, 0), 1)
-	c.bursty = burst > 1 && c.mean > 0 && c.mean < 1
-	if c.bursty {
-		c.p, c.r = GilbertElliott(c.mean, burst)
-	} else {
-		c.running = false
+func (l *lossRule) set(mean, burst float64) {
+	l.mean = min(max(mean, 0), 1)
+	l.bursty = burst > 1 && l.mean > 0 && l.mean < 1
+	if l.bursty {
+		l.p, l.r = GilbertElliott(l.mean, burst)
 	}
 }
 
-func (c *lossChain) lost(rng *rand.Rand) bool {
-	if c.mean == 0 {
+// lost draws one number for each packet.
+func (l *lossRule) lost(c *lossChain, rng *rand.Rand) bool {
+	if !l.bursty {
+		c.running = false
+	}
+	if l.mean == 0 {
 		return false
 	}
 	u := rng.Float64()
-	if !c.bursty {
-		return u < c.mean
+	if !l.bursty {
+		return u < l.mean
 	}
 	switch {
 	case !c.running:
-		c.running, c.bad = true, u < c.mean
+		c.running, c.bad = true, u < l.mean
 	case c.bad:
-		c.bad = u >= c.r
+		c.bad = u >= l.r
 	default:
-		c.bad = u < c.p
+		c.bad = u < l.p
 	}
 	return c.bad
 }

@@ -3,6 +3,7 @@ package impair
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -235,4 +236,28 @@ func ExampleGilbertElliott() {
 	p, r := GilbertElliott(0.05, 5)
 	fmt.Printf("%.6f %.1f\n", p, r)
 	// Output: 0.010526 0.2
+}
+
+// TestFlowsDrawApart has one flow's fates stand whatever other flows do, wherever its far end is.
+func TestFlowsDrawApart(t *testing.T) {
+	p := Profile{LossRatio: .2, Burst: 2, Jitter: 5 * time.Millisecond, Delay: 20 * time.Millisecond, Order: Free}
+	far := func(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port) }
+	alone, crowded := NewLink(p, 5), NewLink(p, 5)
+	differ := false
+	for i := range 2000 {
+		now := at(time.Duration(i) * 10 * time.Millisecond)
+		want := alone.OfferFlow(Flow{Kind: 7, Far: far(1)}, now, 100)
+		got := crowded.OfferFlow(Flow{Kind: 7, Far: far(4000)}, now, 100)
+		if got != want {
+			t.Fatalf("packet %d: got %+v, want %+v as without the others", i, got, want)
+		}
+		for n := range i % 4 { // more or fewer packets of others
+			other := crowded.OfferFlow(Flow{Kind: 7, Far: far(uint16(4001 + n))}, now, 100)
+			crowded.StreamFlow(Flow{Kind: 8, Far: far(4000)}, now, 100)
+			differ = differ || other != want
+		}
+	}
+	if !differ {
+		t.Error("every flow has the same fates")
+	}
 }

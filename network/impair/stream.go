@@ -8,7 +8,12 @@ const (
 	retry          = 100 * time.Millisecond // a Set may change everything meanwhile
 )
 
-// Stream says when a segment of a reliable stream arrives that is ready to be sent now. It
+// Stream is StreamFlow for segments of one flow, the zero one.
+func (l *Link) Stream(now time.Time, size int) (at time.Time, ok bool) {
+	return l.StreamFlow(Flow{}, now, size)
+}
+
+// StreamFlow says when a segment of a reliable stream arrives that is ready to be sent now. It
 // shares the queue with packets, of which all streams together take at most about half, but is
 // never dropped. Where there is no room, or nothing passes, ok is false and at is when to ask again; the segment has then not been sent.
 //
@@ -16,7 +21,7 @@ const (
 // delay, doubled when it is lost again. It is drawn independently of the packets' losses, so
 // that a stream does not change their fate. The caller keeps the order of segments, duplicates,
 // corruption and reordering do not show in a stream.
-func (l *Link) Stream(now time.Time, size int) (at time.Time, ok bool) {
+func (l *Link) StreamFlow(flow Flow, now time.Time, size int) (at time.Time, ok bool) {
 	t := l.since(now)
 	l.refresh(t)
 	if l.blackout || l.loss.mean == 1 {
@@ -25,14 +30,18 @@ func (l *Link) Stream(now time.Time, size int) (at time.Time, ok bool) {
 	if l.queue.fullForStream(t, int64(size)) {
 		return l.epoch.Add(l.room(t)), false
 	}
-	delay := l.delay.draw(l.streamRand)
-	wait := retransmission + 2*l.now.Delay
-	for range maxRepeats {
-		if l.loss.mean == 0 || l.streamRand.Float64() >= l.loss.mean {
-			break
+	delay := time.Duration(l.delay.mean)
+	if l.now.random() {
+		draw := l.flows.of(flow).stream
+		delay = l.delay.draw(draw)
+		wait := retransmission + 2*l.now.Delay
+		for range maxRepeats {
+			if l.loss.mean == 0 || draw.Float64() >= l.loss.mean {
+				break
+			}
+			delay += wait
+			wait *= 2
 		}
-		delay += wait
-		wait *= 2
 	}
 	left := max(t, l.queue.free)
 	if l.queue.limited() {
