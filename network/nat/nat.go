@@ -1,5 +1,5 @@
-// Package nat holds the vocabulary of NAT and firewall behaviour (RFC 4787). It knows no socket
-// and no clock.
+// Package nat is the behaviour of NATs and firewalls (RFC 4787): its words, and Translator, which
+// says packet by packet what a NAT would do. It knows no socket and no clock.
 package nat
 
 // Kind is how a NAT maps and filters UDP (RFC 4787 sections 4.1 and 5, by their older names).
