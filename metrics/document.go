@@ -8,17 +8,20 @@ const Schema = "peerfleet.run/1"
 // Run is the document of a run: all that was asked and all that was measured. Reports are pure
 // functions of it. Times are in ms, rates in bit/s, ratios 0 to 1.
 type Run struct {
-	Schema     string            `json:"schema"`
-	Tool       Tool              `json:"tool"`
-	Scenario   ScenarioInfo      `json:"scenario"`
-	Host       HostInfo          `json:"host"`
-	Started    time.Time         `json:"started"`
-	ElapsedS   float64           `json:"elapsed_s"`
-	SimulatedS float64           `json:"simulated_s"`
-	Verdict    string            `json:"verdict"` // pass, fail, invalid, error, interrupted
-	ExitCode   int               `json:"exit_code"`
-	Error      string            `json:"error,omitempty"`
-	Audit      RunAudit          `json:"audit"`
+	Schema     string       `json:"schema"`
+	Tool       Tool         `json:"tool"`
+	Scenario   ScenarioInfo `json:"scenario"`
+	Host       HostInfo     `json:"host"`
+	Started    time.Time    `json:"started"`
+	ElapsedS   float64      `json:"elapsed_s"`
+	SimulatedS float64      `json:"simulated_s"`
+	Verdict    string       `json:"verdict"` // pass, fail, invalid, error, interrupted
+	ExitCode   int          `json:"exit_code"`
+	Error      string       `json:"error,omitempty"`
+	Audit      RunAudit     `json:"audit"`
+	// TraceHash tells whether two runs on the simulated network were the same to the last packet:
+	// their times, addresses and sizes, in order. "" on sockets.
+	TraceHash  string            `json:"trace_hash,omitempty"`
 	Cells      []Cell            `json:"cells"`
 	Thresholds []ThresholdResult `json:"thresholds"`
 }
@@ -83,6 +86,30 @@ type Cell struct {
 	Events      []Event        `json:"events"`
 	PeersDetail []PeerDetail   `json:"peers_detail"` // worst first
 	Audit       CellAudit      `json:"audit"`
+	SimulatedS  float64        `json:"simulated_s,omitempty"` // of the cell, on its own clock
+	TraceHash   string         `json:"trace_hash,omitempty"`  // see Run.TraceHash
+	Trace       *Trace         `json:"trace,omitempty"`       // of the peer that was asked for
+}
+
+// Trace is what one peer's connections went through, from its intended start to its first media.
+type Trace struct {
+	Peer string `json:"peer"`
+	// Truncated tells that there was more than is kept.
+	Truncated bool        `json:"truncated,omitempty"`
+	Steps     []TraceStep `json:"steps"` // by time
+}
+
+// TraceStep is one packet of a trace that means something, or a row of equal ones.
+type TraceStep struct {
+	TMS       float64 `json:"t_ms"`               // since the peer's intended start
+	Layer     string  `json:"layer"`              // signaling, stun, turn, dtls, media, stream
+	Direction string  `json:"direction"`          // sent, received
+	What      string  `json:"what"`               // "Binding request", "ClientHello", "takeConfiguration (offer)"
+	Remote    string  `json:"remote"`             // address and port of the far end
+	Bytes     int     `json:"bytes"`              // payload of the first of them
+	Count     int     `json:"count"`              // packets; from 1
+	UntilMS   float64 `json:"until_ms,omitempty"` // of the last of several
+	Fate      string  `json:"fate,omitempty"`     // of a packet that the host's own link or border stopped
 }
 
 // TooManyFailed tells whether more peers failed than the scenario allows.
@@ -212,20 +239,21 @@ type TrackDetail struct {
 	Retransmitted int     `json:"retransmitted"`
 }
 
-// CellAudit is the generator's and the emulator's account of themselves.
+// CellAudit is the generator's and the emulator's account of themselves. What is measured of the
+// machine is absent in virtual time, which knows no machine.
 type CellAudit struct {
 	Valid           bool    `json:"valid"`
-	CPU             float64 `json:"cpu"` // mean load of this process, in cores
+	CPU             float64 `json:"cpu,omitzero"` // mean load of this process, in cores
 	CPUs            int     `json:"cpus"`
-	MemoryBytes     int64   `json:"memory_bytes"` // resident, at its largest
-	LatenessMS      Spread  `json:"lateness_ms"`
-	SendLatenessMS  Spread  `json:"send_lateness_ms"`
-	StartLatenessMS Spread  `json:"start_lateness_ms"`
+	MemoryBytes     int64   `json:"memory_bytes,omitzero"` // resident, at its largest
+	LatenessMS      Spread  `json:"lateness_ms,omitzero"`
+	SendLatenessMS  Spread  `json:"send_lateness_ms,omitzero"`
+	StartLatenessMS Spread  `json:"start_lateness_ms,omitzero"`
 	SocketDrops     uint64  `json:"socket_drops"`
 	Sockets         int     `json:"sockets"`
 	PacketsSent     uint64  `json:"packets_sent"`
 	PacketsReceived uint64  `json:"packets_received"`
-	CPUPerPacketUS  float64 `json:"cpu_per_packet_us"` // CPU time of the window over packets read by peers and sent on by the servers
+	CPUPerPacketUS  float64 `json:"cpu_per_packet_us,omitzero"` // CPU time of the window over packets read by peers and sent on by the servers
 }
 
 // Spread is a distribution in two figures.
