@@ -1,7 +1,8 @@
-// Package clock runs a function on a clock. It knows nothing of what the function does.
+// Package clock runs a function on a clock: the wall clock or virtual time. It knows nothing of what
+// the function does.
 //
-// Code under a clock uses package time as usual; there is no Clock interface. The wall clock is
-// the machine's own.
+// Code under a clock uses package time as usual; there is no Clock interface. The wall clock is the
+// machine's own; virtual time is that of package testing/synctest, in an ordinary program.
 package clock
 
 import "context"
