@@ -62,8 +62,7 @@ func check(n *node, s *spec, fs *faults) *value {
 func checkObject(v *value, s *spec, fs *faults) *value {
 	n := v.node
 	if s.short != "" && n.shape == textShape {
-		part := *n
-		v.node = &node{place: n.place, shape: mapShape, entries: []entry{{s.short, n.place, &part}}}
+		v.node = n.under(s.short)
 		n = v.node
 	}
 	if n.shape == nullShape && len(required(s)) == 0 {

@@ -25,6 +25,8 @@ func FuzzParse(f *testing.F) {
 	f.Add(example)
 	f.Add([]byte("a: &a\n  <<: *a\n? - ? x\n: |2-\n  y\n"))
 	f.Add([]byte(lively))
+	f.Add([]byte(minimal + gateways))
+	f.Add([]byte("name: x\nclock: virtual\npeers: {a: {link: l}}\nlinks: {l: {nat: none}}\nvary: {links.l.nat.kind: [symmetric], links.l.firewall: [tls-443-only]}\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		s, err := Parse("fuzz.yaml", src, Options{Env: func(string) (string, bool) { return "v", true }})
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/peerfleet/peerfleet/network/nat"
 )
 
 // The limits of a plan. They keep a slip of the finger from filling the machine's memory.
@@ -25,6 +27,7 @@ func (b *builder) buildGroups() {
 
 func (b *builder) group(name string, v *value) group {
 	g := group{name: name, at: v, count: 2, rooms: 1, room: name, topology: "conference", receive: true, sound: true}
+	g.link, g.placed = link{firewall: nat.Open}, !v.has("link")
 	for _, k := range []string{"count", "rooms", "topology", "room"} {
 		g.sound = g.sound && (!v.has(k) || v.child(k) != nil)
 	}
@@ -50,7 +53,9 @@ func (b *builder) group(name string, v *value) group {
 		}
 	}
 	if w := v.child("link"); w != nil {
-		g.link, _ = b.linkNamed(w)
+		if l, ok := b.linkNamed(w); ok {
+			g.link, g.placed = l, true
+		}
 	}
 	b.publishing(&g)
 	b.dataAndJoin(&g)
@@ -130,14 +135,14 @@ func (b *builder) action(g *group, v *value) {
 		b.at(w.place, "at %s the call is over; it is measured for %s", w.text, b.duration)
 		ok = false
 	}
-	ok = b.actionObject(&a, v, needs) && ok
+	ok = b.actionObject(&a, g, v, needs) && ok
 	if ok {
 		g.actions = append(g.actions, a)
 	}
 }
 
 // actionObject resolves what the action is about.
-func (b *builder) actionObject(a *action, v *value, needs string) (ok bool) {
+func (b *builder) actionObject(a *action, g *group, v *value, needs string) (ok bool) {
 	w := v.child(needs)
 	switch {
 	case needs == "":
@@ -152,7 +157,9 @@ func (b *builder) actionObject(a *action, v *value, needs string) (ok bool) {
 		return ok
 	}
 	a.link = w.text
-	a.to, ok = b.linkNamed(w)
+	if a.to, ok = b.linkNamed(w); ok && g.placed {
+		b.checkSwitch(g, w, a.to)
+	}
 	return ok
 }
 

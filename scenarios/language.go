@@ -55,8 +55,26 @@ func linkSpec() *spec {
 		opt("up", obj("From the peer into the network.", up...)),
 		opt("down", obj("From the network to the peer.", down...)),
 		opt("rtt", dur("Round-trip time, half of it as delay each way.", 0, time.Minute)),
-		opt("nat", oneOf("The NAT in front of the peer; default none.", words(nat.Kinds())...)),
+		opt("nat", natSpec()),
 		opt("firewall", oneOf("What the network lets out; default open.", words(nat.Firewalls())...)))
+}
+
+func natSpec() *spec {
+	carrier := obj("A carrier-grade NAT in front of it, as a kind or an object; links with equal ones share it. Default none.", natKeys()...)
+	s := obj("The NAT in front of the peer, as a kind or an object; default none.", append(natKeys(),
+		opt("shared", yesNo("Every peer on this link is behind one and the same NAT; default false: each has its own.")),
+		opt("carrier", carrier))...)
+	carrier.short, s.short = "kind", "kind"
+	return s
+}
+
+func natKeys() []key {
+	return []key{
+		must("kind", oneOf("How it maps and filters UDP.", words(nat.Kinds())...)),
+		opt("timeout", dur("How long an idle UDP mapping lives; default 2m.", time.Second, day)),
+		opt("hairpin", yesNo("Hosts behind it reach each other by their outside addresses; default false.")),
+		opt("ports", oneOf("Which outside ports it takes; default preserve, random with symmetric.", words(nat.Choices())...)),
+	}
 }
 
 func words[T ~string](list []T) []string {
@@ -115,12 +133,12 @@ func mediaSpec() *spec {
 func serverSpec() *spec {
 	urls := listOf("External servers in place of the bundled one, as turn: or turns: URIs.",
 		&spec{kind: text, least: 1, most: 300, pattern: turnAddress, rule: "a URI like turn:turn.example.org:3478?transport=udp"})
-	transports := listOf("How peers reach the bundled server; default [udp, tcp].", oneOf("", "udp", "tcp", "tls"))
+	transports := listOf("How peers reach the bundled server; default [udp, tcp], and tls where a peer's firewall is tls-443-only.", oneOf("", "udp", "tcp", "tls"))
 	urls.least, urls.most, transports.least, transports.most = 1, 16, 1, 3
 	return obj("The embedded server.",
 		opt("mesh_limit", whole("Members of a mesh room at most; default 6.", 2, 64)),
 		opt("turn", obj("The TURN server; on by default.",
-			opt("enabled", yesNo("false: no TURN at all.")),
+			opt("enabled", yesNo("false: nothing is relayed; on the simulated network STUN is still answered.")),
 			opt("transports", transports),
 			opt("relay_wait", dur("How long ICE waits before it accepts a relayed path; default 0s with ice: relay, else 1s.", 0, time.Minute)),
 			opt("urls", urls),

@@ -12,19 +12,19 @@ import (
 func (b *builder) buildLinks() {
 	b.links = map[string]link{}
 	for _, p := range Presets() {
-		b.links[p.Name] = link{up: p.Up, down: p.Down, nat: nat.None, firewall: nat.Open}
+		b.links[p.Name] = link{up: p.Up, down: p.Down, firewall: nat.Open}
 	}
 	v := b.root.child("links")
 	if v == nil {
 		return
 	}
 	for _, name := range v.names {
-		b.links[name] = b.link(v.child(name))
+		b.links[name] = b.link(name, v.child(name))
 	}
 }
 
-func (b *builder) link(v *value) link {
-	l := link{nat: nat.None, firewall: nat.Open}
+func (b *builder) link(name string, v *value) link {
+	l := link{gateway: b.gateway(name, v.child("nat")), firewall: nat.Open}
 	l.up, l.down = b.direction(v, "up"), b.direction(v, "down")
 	if rtt := v.child("rtt"); rtt != nil {
 		for _, side := range []string{"up", "down"} {
@@ -34,17 +34,8 @@ func (b *builder) link(v *value) link {
 		}
 		l.up.Delay, l.down.Delay = rtt.time/2, rtt.time/2
 	}
-	if w := v.child("nat"); w != nil {
-		l.nat = nat.Kind(w.text)
-		if l.nat != nat.None && b.sockets {
-			b.at(w.place, "nat: %s needs network: simulated; on sockets the machine's own network counts", w.text)
-		}
-	}
 	if w := v.child("firewall"); w != nil {
 		l.firewall = nat.Firewall(w.text)
-		if l.firewall != nat.Open {
-			b.later.at(w.place, "firewall: %s is not available yet in this version; use firewall: open", w.text)
-		}
 	}
 	return l
 }

@@ -24,7 +24,7 @@ type model struct {
 // link is an access link.
 type link struct {
 	up, down impair.Profile
-	nat      nat.Kind
+	gateway  nat.Gateway
 	firewall nat.Firewall
 }
 
@@ -37,6 +37,7 @@ type group struct {
 	shared    bool // the room is named, other groups may share it
 	topology  string
 	link      link
+	placed    bool // the link is as the file says, not at fault
 	relayOnly bool
 	receive   bool
 	publish   []stream
@@ -85,8 +86,8 @@ type builder struct {
 	links   map[string]link
 	media   map[string]media.Stream
 	traces  map[string]traceResult // shared by all cells
-	later   *faults                // what a later version brings
 	sockets bool                   // network: sockets
+	hint    string                 // how to get the other network, where a flag has chosen this one
 	model
 }
 
@@ -106,6 +107,7 @@ func (b *builder) build() {
 	b.buildMedia()
 	b.buildServer()
 	b.buildGroups()
+	b.letTLSOut()
 	b.checkRooms()
 	for i := range b.groups {
 		b.checkActions(&b.groups[i])

@@ -43,6 +43,11 @@ type entry struct {
 	value *node
 }
 
+// under is a mapping whose only value is the node.
+func (n *node) under(key string) *node {
+	return &node{place: n.place, shape: mapShape, entries: []entry{{key, n.place, n}}}
+}
+
 // get is the value of a key, nil if there is none.
 func (n *node) get(key string) *node {
 	if n == nil {

@@ -54,9 +54,10 @@ func TestBrokenOverrides(t *testing.T) {
 		{Options{Duration: "5"}, `--duration 5: "5" has no unit`},
 		{Options{Repeat: "0"}, "--repeat 0: 0 is out of range"},
 		{Options{Clock: "fast"}, "--clock fast: "},
-		{Options{Clock: "virtual", Network: "sockets"}, "--network sockets: clock: virtual contradicts"},
+		{Options{Clock: "virtual", Network: "sockets"}, "--network sockets: clock: virtual contradicts network: sockets; virtual time needs network: simulated"},
 		{Options{Clock: "virtual", Target: "ws://localhost:5080/"}, "--clock virtual: clock: virtual contradicts a target"},
 		{Options{Network: "simulated", Target: "ws://localhost:5080/"}, "--network simulated: network: simulated contradicts a target"},
+		{Options{Clock: "wall", Set: []Override{{"links", "{l: {nat: symmetric}}"}}}, "on sockets the machine's own network counts; add --network=simulated"},
 		{Options{Target: "http://localhost:5080/"}, "--target http://localhost:5080/: a target is a ws:// or wss:// URL"},
 		{Options{Target: "localhost"}, "--target localhost: not a URL"},
 		{Options{Target: "ws://u:hunter2@h/"}, "--target ws://u:xxxxx@h/: a target carries no user name"},
@@ -64,6 +65,50 @@ func TestBrokenOverrides(t *testing.T) {
 		_, err := Parse("f.yaml", []byte(minimal), c.o)
 		if got := fmt.Sprint(err); !strings.Contains(got, c.want) || strings.Contains(got, "hunter2") {
 			t.Errorf("%+v:\ngot  %s\nwant %s", c.o, got, c.want)
+		}
+	}
+}
+
+// TestWorlds tables how clock, network and target of the file and of flags fit each other.
+func TestWorlds(t *testing.T) {
+	const target = "ws://localhost:5080/"
+	for _, c := range []struct {
+		file string // what stands below a minimal file, from line 4 on
+		o    Options
+		want string // the world, or how the fault begins
+	}{
+		{"", Options{}, "wall sockets"},
+		{"clock: wall\n", Options{}, "wall sockets"},
+		{"clock: virtual\n", Options{}, "virtual simulated"},
+		{"network: simulated\n", Options{}, "wall simulated"},
+		{"clock: virtual\nnetwork: simulated\n", Options{}, "virtual simulated"},
+		{"", Options{Clock: "virtual"}, "virtual simulated"},
+		{"", Options{Network: "simulated"}, "wall simulated"},
+		{"clock: virtual\n", Options{Clock: "wall"}, "wall sockets"},
+		{"clock: virtual\nnetwork: simulated\n", Options{Clock: "wall"}, "wall simulated"},
+		{"clock: virtual\n", Options{Clock: "wall", Network: "simulated"}, "wall simulated"},
+		{"clock: virtual\n", Options{Clock: "wall", Target: target}, "wall sockets"},
+		{"clock: virtual\nnetwork: simulated\n", Options{Clock: "wall", Network: "sockets", Target: target}, "wall sockets"},
+
+		{"clock: virtual\n", Options{Network: "sockets"}, "--network sockets: clock: virtual contradicts network: sockets; virtual time needs network: simulated; add --clock=wall"},
+		{"network: sockets\n", Options{Clock: "virtual"}, "f.yaml:4:10: clock: virtual contradicts network: sockets; virtual time needs network: simulated; add --network=simulated"},
+		{"clock: virtual\n", Options{Target: target}, "f.yaml:4:8: clock: virtual contradicts a target; a real server needs clock: wall; add --clock=wall"},
+		{"clock: virtual\nnetwork: simulated\n", Options{Target: target}, "f.yaml:4:8: clock: virtual contradicts a target; a real server needs clock: wall; add --clock=wall --network=sockets"},
+		{"network: simulated\n", Options{Target: target}, "f.yaml:4:10: network: simulated contradicts a target; a real server needs network: sockets; add --network=sockets"},
+		{"links: {l: {nat: symmetric}}\n", Options{}, "f.yaml:4:18: nat: symmetric needs network: simulated; on sockets the machine's own network counts\n"},
+		{"clock: virtual\nlinks: {l: {nat: symmetric}}\n", Options{Clock: "wall"}, "f.yaml:5:18: nat: symmetric needs network: simulated; on sockets the machine's own network counts; add --network=simulated\n"},
+		{"clock: virtual\nlinks: {l: {nat: symmetric}}\n", Options{Clock: "wall", Network: "simulated"}, "wall simulated"},
+		{"links: {l: {nat: none}, m: {nat: {kind: none}}, n: {firewall: udp-blocked}}\n", Options{}, "wall sockets"},
+		{"server: {turn: {urls: ['turn:127.0.0.1'], secret: a}}\n", Options{}, "wall sockets"},
+		{"server: {turn: {urls: ['turn:127.0.0.1'], secret: a}}\n", Options{Clock: "virtual"}, "f.yaml:4:23: an external TURN server is out of reach"},
+	} {
+		s, err := Parse("f.yaml", []byte(minimal+c.file), c.o)
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = s.Clock + " " + s.Network
+		}
+		if !strings.HasPrefix(got+"\n", c.want) {
+			t.Errorf("%q with %+v:\ngot  %s\nwant %s", c.file, c.o, got, c.want)
 		}
 	}
 }

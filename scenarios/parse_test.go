@@ -27,6 +27,9 @@ type broken struct{ src, message string }
 
 const oneGroup = "name: x\npeers:\n  people:\n    "
 
+// simulated goes on where oneGroup or minimal ends.
+const simulated = minimal + "network: simulated\n"
+
 func brokenFiles() []broken {
 	return []broken{
 		// The document.
@@ -88,6 +91,25 @@ func brokenFiles() []broken {
 		{minimal + "links: {l: {up: {schedule: [{at: 1s, set: {§trace: x}}]}}}\n", `unknown key "trace"`},
 		{minimal + "links: {l: {up: {trace: §nowhere.trace}}}\n", "cannot be read here"},
 		{minimal + "links: {l: {nat: §symmetric}}\n", "nat: symmetric needs network: simulated"},
+		{minimal + "links: {l: {nat: {kind: §symmetric, shared: true}}}\n", "nat: symmetric needs network: simulated; on sockets the machine's own network counts"},
+		{simulated + "links: {l: {nat: §cone}}\n", `"cone" is not allowed here; it is one of none, full-cone, restricted, port-restricted, symmetric`},
+		{simulated + "links: {l: {nat: §5}}\n", "a mapping is wanted here, not a whole number; its keys are kind, timeout, hairpin, ports, shared, carrier"},
+		{simulated + "links: {l: {nat: §{timeout: 30s}}}\n", "kind is missing"},
+		{simulated + "links: {l: {nat: {kind: §cone}}}\n", `"cone" is not allowed here`},
+		{simulated + "links: {l: {nat: {kind: symmetric, §timeuot: 30s}}}\n", `unknown key "timeuot"; did you mean "timeout"?`},
+		{simulated + "links: {l: {nat: {kind: symmetric, timeout: §999ms}}}\n", "999ms is out of range; from 1s to 24h0m0s"},
+		{simulated + "links: {l: {nat: {kind: symmetric, ports: §odd}}}\n", "it is one of preserve, parity, random"},
+		{simulated + "links: {l: {nat: {kind: symmetric, shared: §office}}}\n", `"office" is neither true nor false`},
+		{simulated + "links: {l: {nat: {kind: none, timeout: §30s}}}\n", "timeout has no meaning with kind: none"},
+		{simulated + "links: {l: {nat: {kind: none, hairpin: §false}}}\n", "hairpin has no meaning with kind: none"},
+		{simulated + "links: {l: {nat: {kind: none, ports: §random}}}\n", "ports has no meaning with kind: none"},
+		{simulated + "links: {l: {nat: {kind: none, shared: §true}}}\n", "shared has no meaning with kind: none"},
+		{simulated + "links: {l: {nat: {kind: none, carrier: §symmetric}}}\n", "carrier has no meaning with kind: none"},
+		{simulated + "links: {l: {nat: {kind: symmetric, carrier: §cgn}}}\n", `"cgn" is not allowed here`},
+		{simulated + "links: {l: {nat: {kind: symmetric, carrier: §{timeout: 30s}}}}\n", "kind is missing"},
+		{simulated + "links: {l: {nat: {kind: symmetric, carrier: {kind: none, timeout: §30s}}}}\n", "timeout has no meaning with kind: none"},
+		{simulated + "links: {l: {nat: {kind: symmetric, carrier: {kind: symmetric, §shared: true}}}}\n", `unknown key "shared"`},
+		{simulated + "links: {l: {nat: none}}\nvary: {links.l.nat.timeout: [§30s]}\n", "timeout has no meaning with kind: none"},
 		{minimal + "links: {l: {firewall: §closed}}\n", "is not allowed here; it is one of open, udp-blocked, tls-443-only"},
 		{oneGroup + "link: §hoem\nlinks: {home: {}}\n", `no link "hoem" in this file or among the presets; did you mean "home"?`},
 		// Media.
@@ -105,6 +127,8 @@ func brokenFiles() []broken {
 		{minimal + "server: {turn: {urls: ['turn:example.org'], secret: a, transports: §[udp]}}\n", "transports belong to the bundled server"},
 		{minimal + "server: {turn: {secret: §abc}}\n", "secret belongs to an external server"},
 		{minimal + "server: {turn: {enabled: false, relay_wait: §1s}}\n", "has no meaning with enabled: false"},
+		{simulated + "server: {turn: {urls: §['turn:example.org'], secret: a}}\n", "an external TURN server is out of reach on network: simulated"},
+		{minimal + "clock: virtual\nserver: {turn: {urls: §['turn:127.0.0.1'], secret: a}}\n", "an external TURN server is out of reach on network: simulated"},
 		{oneGroup + "ice: §relay\nserver: {turn: {enabled: false}}\n", "ice: relay needs a TURN server"},
 		{minimal + "server: {turn: {urls: ['turn:example.org'], secret: §'${NOWHERE}'}}\n", "the environment has no NOWHERE"},
 		// Rooms.
@@ -132,6 +156,12 @@ func brokenFiles() []broken {
 		{oneGroup + "actions: [§{at: 1s, do: unpublish, media: screen}]\n", "does not publish screen at 1s"},
 		{oneGroup + "publish: [screen]\n    actions: [§{at: 1s, do: mute, track: audio}]\n", "publishes no audio at 1s"},
 		{oneGroup + "actions: [{at: 1s, do: link, link: §trian}]\nlinks: {train: {}}\n", `did you mean "train"?`},
+		{oneGroup + "{link: a, actions: [{at: 1s, do: link, link: §b}]}\nnetwork: simulated\nlinks: {a: {nat: symmetric}, b: {nat: restricted}}\n", "link b has another NAT than that of group people; a link action changes rates, delays and losses, and a peer keeps the NAT and firewall it joined with"},
+		{oneGroup + "{link: a, actions: [{at: 1s, do: link, link: §b}]}\nlinks: {a: {firewall: udp-blocked}, b: {firewall: open}}\n", "link b has another firewall than that of group people"},
+		{oneGroup + "actions: [{at: 1s, do: link, link: §b}]\nnetwork: simulated\nlinks: {b: {nat: symmetric, firewall: udp-blocked}}\n", "link b has another NAT and firewall than that of group people"},
+		{oneGroup + "{link: a, actions: [{at: 1s, do: link, link: §b}]}\nnetwork: simulated\nlinks: {a: {nat: symmetric}, b: {nat: none}}\n", "link b has another NAT"},
+		{oneGroup + "{link: a, actions: [{at: 1s, do: link, link: §b}]}\nnetwork: simulated\nlinks: {a: {nat: {kind: symmetric, shared: true}}, b: {nat: {kind: symmetric, shared: true}}}\n", "link b has another NAT"},
+		{oneGroup + "{link: §nowhere, actions: [{at: 1s, do: link, link: b}]}\nlinks: {b: {firewall: udp-blocked}}\n", `no link "nowhere"`},
 		// What varies.
 		{minimal + "vary: {§peers.people.cuont: [1, 2]}\n", `unknown key "cuont"; did you mean "count"?`},
 		{minimal + "vary: {§peers.peple.count: [1, 2]}\n", `the file defines no "peple" there; did you mean "people"?`},
@@ -151,7 +181,7 @@ func brokenFiles() []broken {
 		{minimal + "thresholds: {connect.total: [{expr: 'avg < 3s', after: §5s}]}\n", "it needs abort: true"},
 		{minimal + "thresholds: {connect.total: [§{abort: true}]}\n", "expr is missing"},
 		// Clock and network.
-		{minimal + "clock: virtual\nnetwork: §sockets\n", "clock: virtual contradicts network: sockets"},
+		{minimal + "clock: virtual\nnetwork: §sockets\n", "clock: virtual contradicts network: sockets; virtual time needs network: simulated"},
 	}
 }
 
@@ -213,33 +243,14 @@ func TestExcerptOfALongLine(t *testing.T) {
 	}
 }
 
-func TestUnsupported(t *testing.T) {
-	for _, c := range []struct{ src, want string }{
-		{minimal, ""},
-		{minimal + "clock: virtual\n", "u.yaml:4:8: clock: virtual is not available yet in this version; use clock: wall"},
-		{minimal + "network: simulated\n", "u.yaml:4:10: network: simulated is not available yet"},
-		{minimal + "links: {l: {firewall: udp-blocked}}\n", "u.yaml:4:23: firewall: udp-blocked is not available yet"},
-		{minimal + "server: {turn: {transports: [udp, tls]}}\n", "u.yaml:4:35: TURN over tls is not available yet"},
-	} {
-		s, err := Parse("u.yaml", []byte(c.src), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := s.Unsupported()
-		if c.want == "" && got != nil || c.want != "" && !strings.HasPrefix(fmt.Sprint(got), c.want) {
-			t.Errorf("%q: got %v, want %q", c.src, got, c.want)
-		}
-	}
-}
-
 func TestExample(t *testing.T) {
 	src, err := os.ReadFile("testdata/example.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := parseText(t, string(src), Options{})
-	if s.Unsupported() == nil {
-		t.Error("got nothing unsupported, want clock and network")
+	if err := s.Unsupported(); err != nil {
+		t.Errorf("got %v unsupported, want nothing", err)
 	}
 	if got := len(s.models); got != 12 {
 		t.Errorf("got %d cells, want 12", got)

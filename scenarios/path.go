@@ -16,6 +16,9 @@ func assign(n *node, s *spec, steps []string, v *node) (*node, error) {
 	if n == nil || n.shape == nullShape {
 		n = &node{place: v.place, shape: mapShape}
 	}
+	if s.kind == object && s.short != "" && n.shape == textShape {
+		n = n.under(s.short)
+	}
 	switch {
 	case s.kind == list && n.shape == listShape:
 		return assignItem(n, s, steps, v)

@@ -50,6 +50,18 @@ func (c Cell) MeasureFrom() time.Duration {
 	return last + c.Warmup
 }
 
+// VirtualCost predicts what carrying out the plan in virtual time costs: the packets delivered and
+// the time that passes in the calls. packets times the measured cost of one is the time it takes.
+// Like Expected, on which it rests, it leaves out actions and the legs of a relay.
+func (p Plan) VirtualCost() (packets float64, callTime time.Duration) {
+	for i := range p.Cells {
+		d := p.Cells[i].MeasureFrom() + p.Cells[i].Duration
+		packets += p.Cells[i].Expected.PacketsPerS * d.Seconds()
+		callTime += d
+	}
+	return packets, callTime
+}
+
 // Server is the embedded server, or the TURN server in its place.
 type Server struct {
 	MeshLimit int
@@ -81,7 +93,7 @@ type Peer struct {
 	Room      string
 	Topology  string
 	Up, Down  impair.Profile
-	NAT       nat.Kind
+	Gateway   nat.Gateway // defaults filled in; the zero value: no NAT
 	Firewall  nat.Firewall
 	RelayOnly bool          // ice: relay
 	RelayWait time.Duration // ICE's wait before a relayed pair is accepted

@@ -26,8 +26,8 @@ func summary(p Plan) string {
 		fmt.Fprintf(&b, "  expected up %.0f down %.0f server %.0f/%.0f packets %.0f streams %d\n", c.Expected.PeerUpBPS,
 			c.Expected.PeerDownBPS, c.Expected.ServerInBPS, c.Expected.ServerOutBPS, c.Expected.PacketsPerS, c.Expected.Streams)
 		for _, q := range c.Peers {
-			fmt.Fprintf(&b, "  %s at %s in %s nat %s wait %s seed %x publishes %s due %v from %s\n",
-				q.Name, q.JoinAt, q.Room, q.NAT, q.RelayWait, q.Seed, streams(q.Publish), q.Due, q.DueFrom)
+			fmt.Fprintf(&b, "  %s at %s in %s behind %v %s wait %s seed %x publishes %s due %v from %s\n",
+				q.Name, q.JoinAt, q.Room, q.Gateway, q.Firewall, q.RelayWait, q.Seed, streams(q.Publish), q.Due, q.DueFrom)
 		}
 		for _, a := range c.Actions {
 			fmt.Fprintf(&b, "  %s peer %d %s %s%s%s due %v\n", a.At, a.Peer, a.Kind, a.Track, a.Publish.ID, a.Link, a.Due)
@@ -302,6 +302,20 @@ func TestExpectedOfThoseWhoOnlyWatch(t *testing.T) {
 		if got := []float64{l.up[0].bps, l.serverIn.bps, l.serverOut.bps, down}; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %v, want %v", topology, got, want)
 		}
+	}
+}
+
+func TestVirtualCost(t *testing.T) {
+	p := parseText(t, `name: x
+duration: 7s
+warmup: 2s
+repeat: 2
+peers:
+  people: {count: 2, topology: p2p, join: {every: 1s}}
+`, Options{}).Plan(1)
+	// Two peers send 50 packets of sound and 60 of pictures a second, for 1 + 2 + 7 seconds, twice.
+	if packets, callTime := p.VirtualCost(); packets != 2*2*110*10 || callTime != 20*time.Second {
+		t.Errorf("got %g packets in %s, want 4400 in 20s", packets, callTime)
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/peerfleet/peerfleet/network/nat"
 )
 
 // Plan decides everything a run with this seed will do; a scenario's own is s.Seed. It is pure:
@@ -101,7 +99,7 @@ func (g *group) appendPeers(peers []Peer, seed uint64, relayWait *time.Duration)
 		name := g.name + "-" + strconv.Itoa(i)
 		p := Peer{
 			Index: len(peers), Name: name, Group: g.name, Room: g.roomName(i / g.count), Topology: g.topology,
-			Up: g.link.up, Down: g.link.down, NAT: cmp.Or(g.link.nat, nat.None), Firewall: cmp.Or(g.link.firewall, nat.Open),
+			Up: g.link.up, Down: g.link.down, Gateway: g.link.gateway, Firewall: g.link.firewall,
 			RelayOnly: g.relayOnly, RelayWait: wait, Receive: g.receive, Data: g.data,
 			Seed: derive(seed, "peer", name), JoinAt: times[i],
 		}

@@ -39,7 +39,6 @@ type Scenario struct {
 	Source            string // the file's text, literal secrets as ***
 
 	models []*model
-	later  error
 }
 
 // Parse reads a scenario file; file is the name that faults carry and that trace paths are
@@ -57,28 +56,27 @@ func Parse(file string, src []byte, o Options) (*Scenario, error) {
 	}
 	spans := secrets(root, lines, fs)
 	fs.lines = shown(lines, spans)
-	p := &parse{faults: fs, options: o, dir: filepath.Dir(file), later: &faults{file: file, lines: fs.lines}}
+	p := &parse{faults: fs, options: o, dir: filepath.Dir(file)}
 	s := p.scenario(override(root, o.changes(), fs))
 	if err := fs.err(max(p.cells, 1)); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(src)
 	s.SHA256, s.Source = hex.EncodeToString(sum[:]), masked(content, spans)
-	s.later = p.later.err(max(p.cells, 1))
 	return s, nil
 }
 
 // Unsupported is a *ParseError with the parts of a valid scenario that this version cannot carry
-// out, nil if there are none.
-func (s *Scenario) Unsupported() error { return s.later }
+// out, nil if there are none. This version carries out everything.
+func (s *Scenario) Unsupported() error { return nil }
 
 // parse is the state of reading one file.
 type parse struct {
 	*faults
 	options Options
 	dir     string
-	later   *faults
-	cells   int // examined
+	hint    string // how to get the other network, where a flag has chosen this one
+	cells   int    // examined
 }
 
 func (p *parse) scenario(root *node) *Scenario {
@@ -123,19 +121,41 @@ func (p *parse) worlds(s *Scenario, top *value) {
 	virtual, simulated := s.Clock == "virtual", s.Network == "simulated"
 	switch {
 	case virtual && !simulated:
-		p.at(network.place, "clock: virtual contradicts network: sockets; virtual time needs network: simulated")
+		p.at(network.place, "clock: virtual contradicts network: sockets; virtual time needs network: simulated%s", beside(clock, network))
 	case virtual && s.Target != "":
-		p.at(clock.place, "clock: virtual contradicts a target; a real server needs clock: wall")
+		p.at(clock.place, "clock: virtual contradicts a target; a real server needs clock: wall%s", realWorld(clock, network))
 	case simulated && s.Target != "":
-		p.at(network.place, "network: simulated contradicts a target; a real server needs network: sockets")
-	case virtual:
-		p.later.at(clock.place, "clock: virtual is not available yet in this version; use clock: wall")
-	case simulated:
-		p.later.at(network.place, "network: simulated is not available yet in this version; use network: sockets")
+		p.at(network.place, "network: simulated contradicts a target; a real server needs network: sockets%s", realWorld(nil, network))
+	case clock != nil && clock.place.override != "" && network == nil && !virtual:
+		p.hint = "; add --network=simulated"
 	}
-	if virtual && network != nil && simulated {
-		p.later.at(network.place, "network: simulated is not available yet in this version; use network: sockets")
+}
+
+// beside is the flag that reconciles a flag with the file, where one of the two chose virtual time
+// and the other the sockets.
+func beside(clock, network *value) string {
+	switch {
+	case clock.place.override != "" && network.place.override == "":
+		return "; add --network=simulated"
+	case clock.place.override == "" && network.place.override != "":
+		return "; add --clock=wall"
 	}
+	return ""
+}
+
+// realWorld are the flags that let a target be loaded by a file that is written for virtual time.
+func realWorld(clock, network *value) string {
+	flags := ""
+	if clock != nil && clock.place.override == "" {
+		flags += " --clock=wall"
+	}
+	if network != nil && network.place.override == "" {
+		flags += " --network=sockets"
+	}
+	if flags == "" {
+		return ""
+	}
+	return "; add" + flags
 }
 
 func (p *parse) checkTarget(s *Scenario) {

@@ -55,6 +55,8 @@ func TestSchemaTakesEveryScenario(t *testing.T) {
 	check("minimal", []byte(minimal))
 	check("short threshold", []byte(minimal+"thresholds: {connect.total: avg < 3s}\n"))
 	check("one threshold", []byte(minimal+"thresholds: {connect.total: {expr: avg < 3s}}\n"))
+	check("nat in a word", []byte(minimal+"links: {l: {nat: restricted}}\n"))
+	check("nat as an object", []byte(minimal+gateways))
 	check("defaults", []byte("name: x\npeers: {a: }\n"))
 }
 
@@ -76,6 +78,13 @@ func TestSchemaRefuses(t *testing.T) {
 		minimal + "links: {l: {up: {queue: 64}}}\n",
 		minimal + "links: {l: {up: {schedule: [{for: 1s}]}}}\n",
 		minimal + "links: {l: {nat: cone}}\n",
+		minimal + "links: {l: {nat: {}}}\n",
+		minimal + "links: {l: {nat: {kind: cone}}}\n",
+		minimal + "links: {l: {nat: {kind: symmetric, timeout: 30}}}\n",
+		minimal + "links: {l: {nat: {kind: symmetric, ports: odd}}}\n",
+		minimal + "links: {l: {nat: {kind: symmetric, nat: symmetric}}}\n",
+		minimal + "links: {l: {nat: {kind: symmetric, carrier: cgn}}}\n",
+		minimal + "links: {l: {nat: {kind: symmetric, carrier: {kind: symmetric, shared: true}}}}\n",
 		minimal + "media: {m: {video: {codec: vp9}}}\n",
 		minimal + "server: {mesh_limit: 1}\n",
 		minimal + "server: {turn: {transports: [sctp]}}\n",

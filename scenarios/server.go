@@ -1,5 +1,7 @@
 package scenarios
 
+import "github.com/peerfleet/peerfleet/network/nat"
+
 func (b *builder) buildServer() {
 	v := b.root.child("server")
 	b.server = Server{MeshLimit: 6, TURN: TURN{Enabled: true}}
@@ -16,9 +18,6 @@ func (b *builder) buildServer() {
 	}
 	for _, w := range listOfValue(t.child("transports")) {
 		turn.Transports = append(turn.Transports, w.text)
-		if w.text == "tls" {
-			b.later.at(w.place, "TURN over tls is not available yet in this version; use udp and tcp")
-		}
 	}
 	for _, w := range listOfValue(t.child("urls")) {
 		turn.URLs = append(turn.URLs, w.text)
@@ -28,6 +27,20 @@ func (b *builder) buildServer() {
 	}
 	if t != nil {
 		b.checkTURN(t, turn)
+	}
+}
+
+// letTLSOut adds TLS to the default transports when there are peers who can get out in no other way.
+func (b *builder) letTLSOut() {
+	t := b.root.child("server").child("turn")
+	if !b.server.TURN.Enabled || t.has("transports") || t.has("urls") {
+		return
+	}
+	for i := range b.groups {
+		if b.groups[i].link.firewall == nat.TLS443Only {
+			b.server.TURN.Transports = append(b.server.TURN.Transports, "tls")
+			return
+		}
 	}
 }
 
@@ -57,6 +70,9 @@ func (b *builder) checkTURN(t *value, turn *TURN) {
 	}
 	if !t.has("urls") {
 		return
+	}
+	if !b.sockets {
+		b.at(t.spot("urls"), "an external TURN server is out of reach on network: simulated; leave urls out, or use network: sockets")
 	}
 	user, password, secret := t.has("username"), t.has("password"), t.has("secret")
 	switch {

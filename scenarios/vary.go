@@ -47,7 +47,7 @@ func (p *parse) everyCell(root *node, top *value, s *Scenario) []*model {
 		models = append(models, p.oneCell(root, s, combination(axes, i), traces))
 		p.cells++
 	}
-	p.cell, p.later.cell = "", ""
+	p.cell = ""
 	p.checkTotals(top, models, s)
 	return models
 }
@@ -82,12 +82,15 @@ func (p *parse) oneCell(root *node, s *Scenario, choices []choice, traces map[st
 	}
 	slices.Sort(labels)
 	m.id = strings.Join(labels, ",")
-	p.cell, p.later.cell = m.id, m.id
+	p.cell = m.id
 	top := check(root, language(), p.faults)
 	if top == nil {
 		return &m
 	}
-	b := &builder{faults: p.faults, options: p.options, dir: p.dir, root: top, traces: traces, later: p.later, model: m, sockets: s.Network == "sockets"}
+	b := &builder{
+		faults: p.faults, options: p.options, dir: p.dir, root: top, traces: traces, model: m,
+		sockets: s.Network == "sockets", hint: p.hint,
+	}
 	b.build()
 	return &b.model
 }
