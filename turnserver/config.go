@@ -2,6 +2,7 @@ package turnserver
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,12 +12,13 @@ import (
 	"time"
 )
 
-// complete fills in the defaults and returns the listening address, or every fault.
-func (c *Config) complete() (netip.AddrPort, error) {
+// complete fills in the defaults and returns the listening addresses, or every fault.
+func (c *Config) complete() (listening, error) {
 	c.defaults()
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 
+	var at listening
 	listen, err := netip.ParseAddrPort(c.Listen)
 	if err != nil {
 		fault("listen address %q: want a literal IP and a port", c.Listen)
@@ -25,14 +27,25 @@ func (c *Config) complete() (netip.AddrPort, error) {
 		fault("no host to listen on")
 	}
 	for _, t := range c.Transports {
-		if t != UDP && t != TCP {
-			fault("unknown transport %q: want %q or %q", t, UDP, TCP)
+		if t != UDP && t != TCP && t != TLS {
+			fault("unknown transport %q: want %q, %q or %q", t, UDP, TCP, TLS)
+		}
+	}
+	at.plain, at.secure = listen, netip.AddrPortFrom(listen.Addr(), 0)
+	if slices.Contains(c.Transports, TLS) {
+		if c.ListenTLS != "" {
+			if at.secure, err = netip.ParseAddrPort(c.ListenTLS); err != nil {
+				fault("listen address %q for TLS: want a literal IP and a port", c.ListenTLS)
+			}
+		}
+		if c.Certificate == nil {
+			fault("transport %q needs a certificate", TLS)
 		}
 	}
 	if !c.RelayIP.IsValid() {
 		c.RelayIP = listen.Addr()
 	}
-	if err == nil && c.RelayIP.IsUnspecified() {
+	if c.RelayIP.IsUnspecified() {
 		fault("a server on %s needs the address that its relays are reached at", listen.Addr())
 	}
 	if c.RelayMinPort > c.RelayMaxPort || (c.RelayMinPort == 0) != (c.RelayMaxPort == 0) {
@@ -46,7 +59,18 @@ func (c *Config) complete() (netip.AddrPort, error) {
 			fault("user %q needs a name and a password", name)
 		}
 	}
-	return listen, errors.Join(faults...)
+	return at, errors.Join(faults...)
+}
+
+// listening is where a server listens: plain for UDP and TCP, secure for TLS.
+type listening struct{ plain, secure netip.AddrPort }
+
+// tls is what the server shows of itself over TLS. Every message is a record of its own, however
+// long: it is sent on at once and costs one header.
+func (c *Config) tls() *tls.Config {
+	return &tls.Config{
+		Certificates: []tls.Certificate{*c.Certificate}, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true,
+	}
 }
 
 func (c *Config) defaults() {

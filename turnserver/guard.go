@@ -51,10 +51,12 @@ func (c *counter) remove(bytes uint64) {
 
 func (c *counter) load() Flow { return Flow{c.packets.Load(), c.bytes.Load()} }
 
-// Bytes of transport headers. TCP segments of a busy connection carry timestamps (RFC 7323).
+// Bytes of transport headers. TCP segments of a busy connection carry timestamps (RFC 7323), TLS
+// records their type and a tag (RFC 8446 section 5.2).
 const (
 	udpHeader = 8
 	tcpHeader = 20 + 12
+	tlsHeader = tcpHeader + 5 + 1 + 16
 )
 
 // wireHeader is the bytes in front of a payload on the wire.

@@ -1,11 +1,14 @@
 package turnserver
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/peerfleet/peerfleet/identity"
 	"github.com/peerfleet/peerfleet/network"
 	"github.com/pion/turn/v4"
 	"go.uber.org/goleak"
@@ -48,6 +51,23 @@ func start(tb testing.TB, change func(*Config)) *Server {
 	return s
 }
 
+// withTLS has a server speak TLS, too.
+func withTLS(tb testing.TB) func(*Config) {
+	tb.Helper()
+	certificate, _, err := identity.TLS("127.0.0.1")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return func(c *Config) { c.Transports, c.Certificate = []string{UDP, TCP, TLS}, certificate }
+}
+
+// trusting is a client's side of TLS to a server.
+func trusting(s *Server) *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AddCert(s.cfg.Certificate.Leaf)
+	return &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}
+}
+
 func loopback() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} }
 
 // dial makes a listening TURN client.
@@ -56,13 +76,20 @@ func dial(tb testing.TB, s *Server, transport, user, password string) *turn.Clie
 	host, addr := newTestHost(tb), s.sockets.udpAddr
 	var conn net.PacketConn
 	var err error
-	if transport == TCP {
-		addr = s.sockets.tcpAddr
-		var c net.Conn
-		if c, err = host.Dial("tcp", addr.String()); err == nil {
-			conn = turn.NewSTUNConn(c)
+	switch transport {
+	case TCP, TLS:
+		if addr = s.sockets.tcpAddr; transport == TLS {
+			addr = s.sockets.tlsAddr
 		}
-	} else {
+		var c net.Conn
+		if c, err = host.Dial("tcp", addr.String()); err != nil {
+			break
+		}
+		if transport == TLS {
+			c = tls.Client(c, trusting(s))
+		}
+		conn = turn.NewSTUNConn(c)
+	default:
 		conn, err = host.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	}
 	if err != nil {

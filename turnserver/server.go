@@ -1,6 +1,7 @@
 package turnserver
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 const (
 	UDP = "udp"
 	TCP = "tcp"
+	TLS = "tls" // over TCP
 )
 
 // closeWait bounds how long Close waits for what the server started.
@@ -26,8 +28,12 @@ const closeWait = 5 * time.Second
 type Config struct {
 	Host       network.Host // all sockets are opened here; the server does not close it
 	Listen     string       // "host:port" with a literal IP; port 0: any free one; "": 127.0.0.1:0
-	Transports []string     // UDP, TCP; none: both
+	Transports []string     // UDP, TCP, TLS; none: the first two
 	Realm      string       // short, since it enlarges every challenge; "": "fleet"
+
+	// Without TLS among the transports neither is looked at.
+	ListenTLS   string           // as Listen, for TLS, on a port of its own; "": Listen's IP and any free port
+	Certificate *tls.Certificate // shown over TLS, which needs one
 
 	Secret  string            // of the REST credentials; "": 32 random bytes
 	Users   map[string]string // static long-term users and their passwords, beside the secret
@@ -63,17 +69,17 @@ type Server struct {
 // New opens the sockets and starts serving; the caller ends it with Close. It reports every fault
 // of the configuration at once.
 func New(cfg Config) (*Server, error) {
-	listen, err := cfg.complete()
+	at, err := cfg.complete()
 	if err != nil {
 		return nil, fmt.Errorf("configure TURN server: %w", err)
 	}
 	s := &Server{cfg: cfg}
-	if s.sockets, err = openSockets(cfg.Host, listen, cfg.Transports); err != nil {
-		return nil, fmt.Errorf("open TURN server on %s: %w", listen, err)
+	if s.sockets, err = openSockets(cfg.Host, at, cfg.Transports); err != nil {
+		return nil, fmt.Errorf("open TURN server on %s: %w", at.plain, err)
 	}
 	s.keys = newKeyring(cfg)
 	s.peers = &peerPolicy{allow: cfg.AllowPeers, relayIs4: cfg.RelayIP.Unmap().Is4()}
-	s.relays = newRelays(cfg, listen.Addr(), s.sockets)
+	s.relays = newRelays(cfg, at.plain.Addr(), s.sockets)
 	s.quota = newQuota(cfg, s.keys, &s.running)
 	s.guard = newGuard(cfg, s.keys.seed(), &s.running)
 	if err := s.serve(); err != nil {
@@ -97,24 +103,30 @@ func (s *Server) serve() error {
 			PacketConn: s.guard.packets(c), RelayAddressGenerator: s.relays, PermissionHandler: permit,
 		}}
 	}
+	accept := func(l net.Listener) {
+		config.ListenerConfigs = append(config.ListenerConfigs, turn.ListenerConfig{
+			Listener: l, RelayAddressGenerator: s.relays, PermissionHandler: permit,
+		})
+	}
 	if l := s.sockets.tcp; l != nil {
-		config.ListenerConfigs = []turn.ListenerConfig{{
-			Listener: s.guard.streams(l), RelayAddressGenerator: s.relays, PermissionHandler: permit,
-		}}
+		accept(s.guard.streams(l, nil))
+	}
+	if l := s.sockets.tls; l != nil {
+		accept(s.guard.streams(l, s.cfg.tls()))
 	}
 	var err error
 	s.turn, err = turn.NewServer(config)
 	return err
 }
 
-// URLs are the server's TURN URIs (RFC 7065), one for each transport, UDP first. A server that
-// listens on all addresses names RelayIP.
+// URLs are the server's TURN URIs (RFC 7065), one for each transport, in the order UDP, TCP, TLS.
+// A server that listens on all addresses names RelayIP.
 func (s *Server) URLs() []string {
 	var urls []string
 	for _, t := range []struct {
-		name string
-		addr netip.AddrPort
-	}{{UDP, s.sockets.udpAddr}, {TCP, s.sockets.tcpAddr}} {
+		scheme, over string
+		addr         netip.AddrPort
+	}{{"turn", UDP, s.sockets.udpAddr}, {"turn", TCP, s.sockets.tcpAddr}, {"turns", TCP, s.sockets.tlsAddr}} {
 		if !t.addr.IsValid() {
 			continue
 		}
@@ -122,7 +134,7 @@ func (s *Server) URLs() []string {
 		if ip.IsUnspecified() {
 			ip = s.cfg.RelayIP
 		}
-		urls = append(urls, fmt.Sprintf("turn:%s?transport=%s", netip.AddrPortFrom(ip, t.addr.Port()), t.name))
+		urls = append(urls, fmt.Sprintf("%s:%s?transport=%s", t.scheme, netip.AddrPortFrom(ip, t.addr.Port()), t.over))
 	}
 	return urls
 }

@@ -18,51 +18,62 @@ const (
 
 // sockets are what a server listens on. What a transport does not use is nil.
 type sockets struct {
-	udp              transport.UDPConn
-	tcp              transport.TCPListener
-	udpAddr, tcpAddr netip.AddrPort
-	local            []netip.Addr // of the machine, when listening on all addresses
+	udp                       transport.UDPConn
+	tcp, tls                  transport.TCPListener
+	udpAddr, tcpAddr, tlsAddr netip.AddrPort
+	local                     []netip.Addr // of the machine, when listening on all addresses
 }
 
-// openSockets listens on the same port for both transports. Where the port is free to choose and
-// no common one is found, the two differ.
-func openSockets(host network.Host, listen netip.AddrPort, transports []string) (s sockets, err error) {
+// openSockets listens on the same port for UDP and TCP. Where the port is free to choose and no
+// common one is found, the two differ. TLS has a port of its own.
+func openSockets(host network.Host, at listening, transports []string) (s sockets, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	wantUDP, wantTCP := slices.Contains(transports, UDP), slices.Contains(transports, TCP)
-	if listen.Addr().IsUnspecified() {
+	if at.plain.Addr().IsUnspecified() || at.secure.Addr().IsUnspecified() {
 		if s.local, err = localAddrs(host); err != nil {
 			return s, err
 		}
 	}
+	if err = s.listenPlain(host, at.plain, slices.Contains(transports, UDP), slices.Contains(transports, TCP)); err != nil {
+		return s, err
+	}
+	if slices.Contains(transports, TLS) {
+		s.tls, s.tlsAddr, err = listenTCP(host, at.secure)
+	}
+	return s, err
+}
+
+func (s *sockets) listenPlain(host network.Host, listen netip.AddrPort, wantUDP, wantTCP bool) (err error) {
 	for try := 1; wantTCP; try++ {
-		if err = s.listenTCP(host, listen); err != nil || !wantUDP {
-			return s, err
+		if s.tcp, s.tcpAddr, err = listenTCP(host, listen); err != nil || !wantUDP {
+			return err
 		}
 		err = s.listenUDP(host, netip.AddrPortFrom(listen.Addr(), s.tcpAddr.Port()))
 		if err == nil || listen.Port() != 0 {
-			return s, err
+			return err
 		}
 		if try == portTries {
 			break
 		}
 		if err = s.tcp.Close(); err != nil {
-			return s, err
+			return err
 		}
 	}
-	return s, s.listenUDP(host, listen)
+	if !wantUDP {
+		return nil
+	}
+	return s.listenUDP(host, listen)
 }
 
-func (s *sockets) listenTCP(host network.Host, at netip.AddrPort) error {
+func listenTCP(host network.Host, at netip.AddrPort) (transport.TCPListener, netip.AddrPort, error) {
 	l, err := host.ListenTCP("tcp"+family(at.Addr()), net.TCPAddrFromAddrPort(at))
 	if err != nil {
-		return err
+		return nil, netip.AddrPort{}, err
 	}
-	s.tcp, s.tcpAddr = l, addrPort(l.Addr())
-	return nil
+	return l, addrPort(l.Addr()), nil
 }
 
 func (s *sockets) listenUDP(host network.Host, at netip.AddrPort) error {
@@ -78,7 +89,7 @@ func (s *sockets) listenUDP(host network.Host, at netip.AddrPort) error {
 
 // own tells whether an address is one of the sockets, under any name it is reached by.
 func (s *sockets) own(to netip.AddrPort, relayIP netip.Addr) bool {
-	for _, at := range []netip.AddrPort{s.udpAddr, s.tcpAddr} {
+	for _, at := range [...]netip.AddrPort{s.udpAddr, s.tcpAddr, s.tlsAddr} {
 		if !at.IsValid() || at.Port() != to.Port() {
 			continue
 		}
@@ -98,8 +109,10 @@ func (s *sockets) close() error {
 	if s.udp != nil {
 		errs = append(errs, s.udp.Close())
 	}
-	if s.tcp != nil {
-		errs = append(errs, s.tcp.Close())
+	for _, l := range []transport.TCPListener{s.tcp, s.tls} {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -19,7 +19,7 @@ type Refused struct {
 	OwnSockets  uint64 // packets addressed to the server itself
 	Unpermitted uint64 // packets from peers without a permission
 	Answers     uint64 // unauthenticated answers over a source's rate
-	Streams     uint64 // TCP connections over the bound, or not speaking TURN
+	Streams     uint64 // TCP and TLS connections over the bound, or not speaking TURN
 }
 
 // Stats is what a server did so far.
@@ -31,8 +31,8 @@ type Stats struct {
 	// ToPeers and ToClients count what was relayed: the payload, without any framing.
 	ToPeers, ToClients Flow
 	// ClientIn and ClientOut count the sockets clients use, RelayIn and RelayOut those peers see,
-	// in bytes on the wire: IP and UDP or TCP headers included. A TCP frame counts as one
-	// packet.
+	// in bytes on the wire: IP and UDP or TCP headers included. A message over TCP or TLS counts
+	// as one packet, the record that holds it included; handshakes do not count.
 	ClientIn, ClientOut, RelayIn, RelayOut Flow
 }
 

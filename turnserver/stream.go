@@ -2,6 +2,7 @@ package turnserver
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	firstFrameWait = 30 * time.Second // for a new connection to say something
+	firstFrameWait = 30 * time.Second // for a new connection to say something, TLS handshake included
 	idleWait       = 15 * time.Minute // longer than any client's refresh interval
 	writeWait      = 10 * time.Second // for a client that does not read
 	renewAfter     = time.Second      // deadlines are moved at most this often, not per packet
@@ -24,11 +25,17 @@ const (
 // errNotTURN ends a connection that does not speak TURN.
 var errNotTURN = errors.New("stream is not TURN")
 
-// streams guards the listener of the TCP clients.
-func (g *guard) streams(l transport.TCPListener) net.Listener {
+// streams guards the listener of the TCP clients, or of the TLS clients if secure is
+// given.
+func (g *guard) streams(l transport.TCPListener, secure *tls.Config) net.Listener {
 	g.running.Add(1)
+	header := uint64(tcpHeader)
+	if secure != nil {
+		header = tlsHeader
+	}
 	return &guardedListener{
-		TCPListener: l, guard: g, header: wireHeader(addrPort(l.Addr()).Addr(), tcpHeader), closed: make(chan struct{}),
+		TCPListener: l, guard: g, secure: secure, header: wireHeader(addrPort(l.Addr()).Addr(), header),
+		closed: make(chan struct{}),
 	}
 }
 
@@ -71,6 +78,7 @@ func (g *guard) dismiss(c *guardedStream) {
 type guardedListener struct {
 	transport.TCPListener
 	guard  *guard
+	secure *tls.Config // nil: plain TCP
 	header uint64
 	closed chan struct{}
 	left   sync.Once
@@ -90,7 +98,7 @@ func (l *guardedListener) Accept() (net.Conn, error) {
 			l.left.Do(l.guard.running.Done)
 			return nil, err
 		}
-		c := &guardedStream{Conn: conn, guard: l.guard, header: l.header, reader: bufio.NewReaderSize(conn, streamBuffer)}
+		c := l.guard.stream(conn, l.header, l.secure)
 		if !l.guard.admit(c) {
 			l.guard.refusedStreams.Add(1)
 			_ = conn.Close() // refused; nothing was written
@@ -125,17 +133,49 @@ func (l *guardedListener) Close() error {
 	return l.err
 }
 
-// guardedStream is a client's TCP connection.
+// wire is a client's TCP connection. Every write to it ends in time, those that TLS makes by
+// itself included.
+type wire struct {
+	net.Conn
+	written atomic.Int64 // when the deadline was last moved, ns since 1970
+}
+
+// Write sends within writeWait.
+func (w *wire) Write(p []byte) (int, error) {
+	now := time.Now()
+	if last := w.written.Load(); now.UnixNano()-last >= int64(renewAfter) {
+		w.written.Store(now.UnixNano())
+		if err := w.SetWriteDeadline(now.Add(writeWait)); err != nil {
+			return 0, err
+		}
+	}
+	return w.Conn.Write(p)
+}
+
+// guardedStream is a client's connection: the wire, or TLS on it. A TLS handshake is part of the
+// first Read, so that it holds up nobody else and has the deadline of the first message.
 type guardedStream struct {
 	net.Conn
 	guard  *guard
+	wire   *wire
 	header uint64
 	reader *bufio.Reader
 
-	read, written atomic.Int64 // when the deadlines were last moved, ns since 1970
-	closeOnce     sync.Once
-	closeErr      error
-	dismissOnce   sync.Once
+	read        atomic.Int64 // when the deadline was last moved, ns since 1970
+	closeOnce   sync.Once
+	closeErr    error
+	dismissOnce sync.Once
+}
+
+// stream guards a connection, with TLS on it if secure is given.
+func (g *guard) stream(conn net.Conn, header uint64, secure *tls.Config) *guardedStream {
+	c := &guardedStream{guard: g, wire: &wire{Conn: conn}, header: header}
+	c.Conn = c.wire
+	if secure != nil {
+		c.Conn = tls.Server(c.wire, secure)
+	}
+	c.reader = bufio.NewReaderSize(c.Conn, streamBuffer)
+	return c
 }
 
 // Read returns exactly one message. pion/turn's own framing adds the header's length in 16 bits, so
@@ -147,6 +187,9 @@ func (c *guardedStream) Read(p []byte) (int, error) {
 	}
 	head, err := c.reader.Peek(channelHeader)
 	if err != nil {
+		if notTLS := (tls.RecordHeaderError{}); errors.As(err, &notTLS) {
+			c.guard.refusedStreams.Add(1)
+		}
 		return 0, err
 	}
 	length, ok := frameLength(head)
@@ -188,13 +231,6 @@ func (c *guardedStream) renew() error {
 // Write sends one message. A client that does not read loses its connection: half a message would
 // garble everything behind it.
 func (c *guardedStream) Write(p []byte) (int, error) {
-	now := time.Now()
-	if last := c.written.Load(); now.UnixNano()-last >= int64(renewAfter) {
-		c.written.Store(now.UnixNano())
-		if err := c.SetWriteDeadline(now.Add(writeWait)); err != nil {
-			return 0, err
-		}
-	}
 	c.guard.sending(p, c.header)
 	n, err := c.Conn.Write(p)
 	if err != nil {
@@ -204,9 +240,11 @@ func (c *guardedStream) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// shut closes the connection itself; its read loop ends thereupon.
+// shut closes the connection itself; its read loop ends thereupon. TLS says no goodbye: messages
+// have a length, so that none can be cut short unseen, and a client that does not read would have
+// to be waited for.
 func (c *guardedStream) shut() error {
-	c.closeOnce.Do(func() { c.closeErr = unlessClosed(c.Conn.Close()) })
+	c.closeOnce.Do(func() { c.closeErr = unlessClosed(c.wire.Close()) })
 	return c.closeErr
 }
 

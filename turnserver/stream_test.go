@@ -1,8 +1,8 @@
 package turnserver
 
 import (
-	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -18,11 +18,16 @@ import (
 // pipe is a guarded stream and its client's end.
 func pipe(t *testing.T) (*guardedStream, net.Conn) {
 	t.Helper()
+	return pipeWith(t, nil)
+}
+
+func pipeWith(t *testing.T, secure *tls.Config) (*guardedStream, net.Conn) {
+	t.Helper()
 	cfg := Config{}
 	cfg.defaults()
 	g := newGuard(cfg, 1, &sync.WaitGroup{})
 	near, far := net.Pipe()
-	c := &guardedStream{Conn: near, guard: g, header: 52, reader: bufio.NewReaderSize(near, streamBuffer)}
+	c := g.stream(near, 52, secure)
 	if !g.admit(c) {
 		t.Fatal("connection refused")
 	}
