@@ -13,10 +13,10 @@ import (
 
 // Headers on the wire.
 const (
-	udp4Header = 28
-	udp6Header = 48
-	tcpHeader  = 40
-	segment    = 1460 // payload of a stream's segment
+	udp4Header  = 28
+	udp6Header  = 48
+	tcpHeader   = 40
+	segmentSize = 1460 // payload of a stream's segment
 )
 
 // direction is one direction of a host's link in use. A direction that has never been impaired
@@ -63,7 +63,7 @@ func (d *direction) count(packets, bytes int) {
 // countStream adds n bytes of a stream in full segments.
 func (d *direction) countStream(n int) {
 	if n > 0 {
-		segments := (n + segment - 1) / segment
+		segments := (n + segmentSize - 1) / segmentSize
 		d.count(segments, n+segments*tcpHeader)
 	}
 }
@@ -114,9 +114,17 @@ func (d *direction) refuse() {
 
 // segment asks the link when a segment of a stream arrives.
 func (d *direction) segment(now time.Time, size int) (at time.Time, ok bool) {
+	return d.segmentOf(now, size, netip.AddrPort{})
+}
+
+// segmentOf is segment for a stream to or from far.
+func (d *direction) segmentOf(now time.Time, size int, far netip.AddrPort) (at time.Time, ok bool) {
+	if !d.impaired.Load() {
+		return now, true
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.link.StreamFlow(impair.Flow{Kind: kindStream}, now, size)
+	return d.link.StreamFlow(impair.Flow{Kind: kindStream, Far: far}, now, size)
 }
 
 func (d *direction) report() LinkReport {

@@ -15,11 +15,12 @@ const dialTimeout = 30 * time.Second
 
 // socketHost is a host on real sockets.
 type socketHost struct {
-	net     *Sockets
-	name    string
-	link    *accessLink
-	running sync.WaitGroup // pumps and stream carriers
-	done    chan struct{}
+	net      *Sockets
+	name     string
+	link     *accessLink
+	firewall firewall
+	running  sync.WaitGroup // pumps and stream carriers
+	done     chan struct{}
 
 	mu     sync.Mutex // guards what follows
 	opened map[opened]struct{}
@@ -32,7 +33,9 @@ type opened interface{ Close() error }
 var _ Host = (*socketHost)(nil)
 
 func newSocketHost(s *Sockets, spec HostSpec) *socketHost {
-	h := &socketHost{net: s, name: spec.Name, done: make(chan struct{}), opened: map[opened]struct{}{}}
+	h := &socketHost{
+		net: s, name: spec.Name, firewall: newFirewall(spec.Firewall), done: make(chan struct{}), opened: map[opened]struct{}{},
+	}
 	h.link = newAccessLink(spec, h.startPumps)
 	return h
 }
@@ -175,11 +178,18 @@ func (l *streamListener) AcceptTCP() (transport.TCPConn, error) {
 }
 
 func (l *streamListener) accept() (*stream, error) {
-	conn, err := l.tcp.AcceptTCP()
-	if err != nil {
-		return nil, err
+	for {
+		conn, err := l.tcp.AcceptTCP()
+		if err != nil {
+			return nil, err
+		}
+		if !l.host.firewall.onlyTLS {
+			return newStream(l.host, conn, l.counted)
+		}
+		if err := turnAway(conn); err != nil {
+			l.host.net.log.Debug("turning a stream away", "host", l.host.name, "error", err)
+		}
 	}
-	return newStream(l.host, conn, l.counted)
 }
 
 // Addr is where it listens.

@@ -59,7 +59,7 @@ func (l *line) put(b []byte, by *deadline, stop <-chan struct{}) (n int, err err
 			wait(l.freed, late, stop)
 			continue
 		}
-		size := min(len(b)-n, segment)
+		size := min(len(b)-n, segmentSize)
 		now := time.Now()
 		at, ok := l.dir.segment(now, size+tcpHeader)
 		if !ok {

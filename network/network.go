@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/peerfleet/peerfleet/metrics"
+	"github.com/peerfleet/peerfleet/network/capture"
 	"github.com/peerfleet/peerfleet/network/impair"
 	"github.com/peerfleet/peerfleet/network/nat"
 	"github.com/pion/transport/v4"
@@ -27,9 +28,12 @@ type Network interface {
 type HostSpec struct {
 	Name     string
 	Up, Down impair.Profile
-	NAT      nat.Kind
+	Gateway  nat.Gateway // the NATs in front; only on a simulated network
 	Firewall nat.Firewall
-	Seed     uint64 // of the link's randomness; up and down draw from streams of their own
+	Seed     uint64 // of the link's and the NAT's randomness; up and down draw from streams of their own
+	// Tap is shown every packet that the host sends or receives, in the order of their times, on a
+	// goroutine of the network; it must not wait. Nil: nobody watches. Only on a simulated network.
+	Tap func(capture.Packet)
 }
 
 // Host is where a program runs: the only way to a network. It is safe for concurrent use.

@@ -2,6 +2,7 @@ package network
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,8 @@ type datagram struct {
 	account      *direction // nil for a duplicate, which is not accounted for
 	offered, due time.Time
 	order        uint64 // among those due at one instant
+
+	transit // of a packet on the simulated network
 }
 
 // receiver takes a datagram when its time has come, on the scheduler's goroutine; it must not
@@ -53,7 +56,7 @@ func (d *datagrams) get(n int) *datagram {
 }
 
 func (d *datagrams) put(p *datagram) {
-	p.to, p.account, p.addr = nil, nil, netip.AddrPort{}
+	p.to, p.account, p.addr, p.transit = nil, nil, netip.AddrPort{}, transit{}
 	p.buf = p.buf[:cap(p.buf)]
 	if len(p.buf) > smallDatagram {
 		d.large.Put(p)
@@ -65,16 +68,21 @@ func (d *datagrams) put(p *datagram) {
 // scheduler hands datagrams on when they are due: one goroutine with one timer and a heap for
 // the whole network. Senders only append to an inbox, and wake the goroutine only for a packet
 // that is due before it would have woken.
+//
+// With settle set it does so in an order that does not depend on how the machine runs goroutines:
+// it acts last at every instant, puts what was sent meanwhile into a canonical order, and hands
+// each host one packet at a time, waiting for what the host makes of it before the next.
 type scheduler struct {
-	pool *datagrams
-	wake chan struct{}
-	stop chan struct{}
-	done chan struct{}
-	once sync.Once
+	pool   *datagrams
+	settle func()            // waits until nobody but the caller has anything to do at this instant; nil: not asked for
+	served map[*simHost]bool // hosts that were handed a packet since the last settle
+	wake   chan struct{}
+	stop   chan struct{}
+	done   chan struct{}
+	once   sync.Once
 
 	mu       sync.Mutex // guards what follows
 	inbox    []*datagram
-	sequence uint64
 	sleeping time.Time // when the goroutine wakes by itself; zero: at the latest when woken
 	awake    bool      // it will look at the inbox anyway
 	closed   bool
@@ -82,12 +90,14 @@ type scheduler struct {
 	statMu   sync.Mutex
 	lateness *metrics.Hist
 
-	heap dueHeap // the goroutine's own
+	heap      dueHeap // the goroutine's own, with the next
+	sequence  uint64
+	postponed []*datagram
 }
 
-func newScheduler(pool *datagrams) *scheduler {
+func newScheduler(pool *datagrams, settle func()) *scheduler {
 	s := &scheduler{
-		pool: pool, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		pool: pool, settle: settle, served: map[*simHost]bool{}, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		lateness: metrics.NewHist(),
 	}
 	go s.run()
@@ -102,8 +112,6 @@ func (s *scheduler) add(p *datagram) {
 		giveUp(p)
 		return
 	}
-	p.order = s.sequence
-	s.sequence++
 	s.inbox = append(s.inbox, p)
 	wake := !s.awake && (s.sleeping.IsZero() || p.due.Before(s.sleeping))
 	if wake {
@@ -124,9 +132,16 @@ func (s *scheduler) run() {
 	defer timer.Stop()
 	var spare []*datagram
 	for {
+		if s.settle != nil {
+			s.settle()
+		}
 		spare = s.collect(spare)
 		next := s.deliver()
-		if !s.settle(next) {
+		if len(s.postponed) > 0 {
+			s.restore()
+			continue
+		}
+		if !s.rest(next) {
 			continue
 		}
 		var due <-chan time.Time
@@ -152,11 +167,23 @@ func (s *scheduler) collect(spare []*datagram) []*datagram {
 	in := s.inbox
 	s.inbox = spare[:0]
 	s.mu.Unlock()
+	if s.settle != nil && len(in) > 0 {
+		rankOrigins(in)
+		slices.SortStableFunc(in, canonical)
+	}
 	for i, p := range in {
-		s.heap.push(p)
+		s.push(p)
 		in[i] = nil
 	}
 	return in
+}
+
+// push puts a datagram on the heap, behind those that are due at the same instant. Only the
+// goroutine itself may call it.
+func (s *scheduler) push(p *datagram) {
+	p.order = s.sequence
+	s.sequence++
+	s.heap.push(p)
 }
 
 // deliver hands on everything that is due and returns when the next is; zero for none.
@@ -170,23 +197,45 @@ func (s *scheduler) deliver() time.Time {
 		if p.due.After(now) {
 			// A long batch may have made more of them due.
 			if now = time.Now(); p.due.After(now) {
-				return p.due
+				break
 			}
 		}
 		s.heap.pop()
+		if s.settle != nil && p.arriving != nil {
+			if s.served[p.arriving] {
+				s.postponed = append(s.postponed, p)
+				continue
+			}
+			s.served[p.arriving] = true
+		}
 		if p.account != nil {
 			p.account.handedOn(p.offered, p.due, now)
 		}
-		s.statMu.Lock()
-		s.lateness.Record(now.Sub(p.due).Microseconds())
-		s.statMu.Unlock()
+		if p.account != nil || p.sender == nil { // else it was sent or passed on just now, not delayed
+			s.statMu.Lock()
+			s.lateness.Record(now.Sub(p.due).Microseconds())
+			s.statMu.Unlock()
+		}
 		p.to.take(p)
+	}
+	clear(s.served)
+	if len(s.heap) > 0 {
+		return s.heap[0].due
 	}
 	return time.Time{}
 }
 
-// settle announces the time of sleep; false means that more has come in meanwhile.
-func (s *scheduler) settle(next time.Time) bool {
+// restore puts postponed packets back in their place.
+func (s *scheduler) restore() {
+	for i, p := range s.postponed {
+		s.heap.push(p)
+		s.postponed[i] = nil
+	}
+	s.postponed = s.postponed[:0]
+}
+
+// rest announces the time of sleep; false means that more has come in meanwhile.
+func (s *scheduler) rest(next time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.inbox) > 0 {
@@ -199,6 +248,7 @@ func (s *scheduler) settle(next time.Time) bool {
 // discard gives up everything under way.
 func (s *scheduler) discard() {
 	s.collect(nil)
+	s.restore()
 	for _, p := range s.heap {
 		giveUp(p)
 	}

@@ -39,7 +39,7 @@ func (j *journal) discard(*datagram) {
 
 func TestSchedulerHandsOnWhenDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, j := newScheduler(newDatagrams()), &journal{}
+		s, j := newScheduler(newDatagrams(), nil), &journal{}
 		rng := rand.New(rand.NewPCG(1, 2))
 		for range 2000 {
 			s.add(&datagram{to: j, due: time.Now().Add(time.Duration(rng.IntN(50)) * ms)})
@@ -62,7 +62,7 @@ func TestSchedulerHandsOnWhenDue(t *testing.T) {
 
 func TestSchedulerKeepsTheOrderOfAnInstant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, j := newScheduler(newDatagrams()), &journal{}
+		s, j := newScheduler(newDatagrams(), nil), &journal{}
 		due := time.Now().Add(ms)
 		for range 100 {
 			s.add(&datagram{to: j, due: due})
@@ -85,7 +85,7 @@ func TestLineIsExact(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			if n, err := l.put(make([]byte, 4*segment), &never, nil); n != 4*segment || err != nil {
+			if n, err := l.put(make([]byte, 4*segmentSize), &never, nil); n != 4*segmentSize || err != nil {
 				t.Errorf("put: got %d, %v", n, err)
 			}
 			written = time.Since(start)
@@ -94,7 +94,7 @@ func TestLineIsExact(t *testing.T) {
 		buf := make([]byte, 10_000)
 		for i := range 4 {
 			n, err := l.take(buf, &never, nil)
-			if want := time.Duration(i+1)*12*ms + 20*ms; n != segment || err != nil || time.Since(start) != want {
+			if want := time.Duration(i+1)*12*ms + 20*ms; n != segmentSize || err != nil || time.Since(start) != want {
 				t.Errorf("segment %d: got %d bytes, %v, after %v, want %v", i, n, err, time.Since(start), want)
 			}
 		}
@@ -114,7 +114,7 @@ func TestLineWindow(t *testing.T) {
 		var by, never deadline
 		by.set(time.Now().Add(time.Second))
 		n, err := l.put(make([]byte, 2*window), &by, nil)
-		if n < window || n > window+segment || !errors.Is(err, errTimeout()) {
+		if n < window || n > window+segmentSize || !errors.Is(err, errTimeout()) {
 			t.Errorf("got %d, %v, want a full window and a time-out", n, err)
 		}
 		stop := make(chan struct{})

@@ -50,20 +50,21 @@ func NewSockets(c SocketsConfig) *Sockets {
 	}
 	pool := newDatagrams()
 	return &Sockets{
-		external: c.External, log: log, pool: pool, scheduler: newScheduler(pool),
+		external: c.External, log: log, pool: pool, scheduler: newScheduler(pool, nil),
 		hosts: map[*socketHost]struct{}{},
 	}
 }
 
-// Attach adds a host. NATs and firewalls need the simulated network and are refused here, as is
-// a profile that a link could not honour.
+// Attach adds a host. NATs need the simulated network and are refused here, as is a profile that a
+// link could not honour. With the firewall tls-443-only every port of a loopback address counts as
+// 443, since servers share those addresses.
 func (s *Sockets) Attach(spec HostSpec) (Host, error) {
 	var errs []error
-	if spec.NAT != "" && spec.NAT != nat.None {
-		errs = append(errs, fmt.Errorf("nat %q needs the simulated network", spec.NAT))
+	if k := spec.Gateway.NAT.Kind; k != "" && k != nat.None {
+		errs = append(errs, fmt.Errorf("nat %q needs the simulated network", k))
 	}
-	if spec.Firewall != "" && spec.Firewall != nat.Open {
-		errs = append(errs, fmt.Errorf("firewall %q needs the simulated network", spec.Firewall))
+	if err := checkFirewall(spec.Firewall); err != nil {
+		errs = append(errs, err)
 	}
 	if err := spec.Up.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("up: %w", err))

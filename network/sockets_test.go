@@ -76,7 +76,7 @@ const late = 25 * ms
 func TestAttachRefuses(t *testing.T) {
 	s := newTestNetwork(t)
 	_, err := s.Attach(HostSpec{
-		Name: "x", NAT: nat.Symmetric, Firewall: nat.UDPBlocked,
+		Name: "x", Gateway: nat.Gateway{NAT: nat.NAT{Kind: nat.Symmetric}}, Firewall: "moat",
 		Up: impair.Profile{LossRatio: 2}, Down: impair.Profile{RateBPS: -1},
 	})
 	for _, want := range []string{"nat", "firewall", "up: loss", "down: rate"} {
@@ -84,7 +84,7 @@ func TestAttachRefuses(t *testing.T) {
 			t.Errorf("%q is not in %v", want, err)
 		}
 	}
-	if _, err := s.Attach(HostSpec{NAT: nat.None, Firewall: nat.Open}); err != nil {
+	if _, err := s.Attach(HostSpec{Gateway: nat.Gateway{NAT: nat.NAT{Kind: nat.None}}, Firewall: nat.Open}); err != nil {
 		t.Error(err)
 	}
 	must(t, s.Close())

@@ -14,7 +14,7 @@ import (
 
 const (
 	linger     = time.Second // what a closed stream may take to send what was written to it
-	feedBuffer = 4 * segment
+	feedBuffer = 4 * segmentSize
 )
 
 // stream is a TCP connection of the kernel behind its host's link: what is written passes up,
@@ -25,6 +25,8 @@ type stream struct {
 	host    *socketHost
 	tcp     *net.TCPConn
 	counted bool // as media traffic
+
+	opening opening
 
 	out, in           atomic.Pointer[line]
 	readBy, writeBy   deadline
@@ -63,14 +65,18 @@ func (h *socketHost) dial(ctx context.Context, d *net.Dialer, network, addr stri
 	if err := h.cross(ctx, h.link.up); err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
-	conn, err := d.DialContext(ctx, network, addr)
+	conn, err := h.firewall.dialer(d).DialContext(ctx, network, addr)
 	if crossed := h.cross(ctx, h.link.down); crossed != nil && err == nil {
 		err = errors.Join(&net.OpError{Op: "dial", Net: network, Err: crossed}, conn.Close())
 	}
 	if err != nil {
 		return nil, err
 	}
-	return newStream(h, conn.(*net.TCPConn), counted)
+	s, err := newStream(h, conn.(*net.TCPConn), counted)
+	if err == nil {
+		s.opening.watched.Store(h.firewall.onlyTLS)
+	}
+	return s, err
 }
 
 // cross waits as long as a segment without payload takes through one direction.
@@ -226,6 +232,11 @@ func (s *stream) Read(b []byte) (int, error) {
 
 // Write sends bytes on their way; it waits while the link's queue or the window is full.
 func (s *stream) Write(b []byte) (int, error) {
+	if s.opening.watched.Load() {
+		if err := s.inspect(b); err != nil {
+			return 0, err
+		}
+	}
 	l := s.outLine()
 	if l == nil {
 		n, err := s.tcp.Write(b)

@@ -25,6 +25,7 @@ type socketUDP struct {
 	up, down  *direction
 	conn      *net.UDPConn
 	connected bool
+	blocked   bool // by the host's firewall
 	v4        bool
 	header    int // of a connected socket's packets
 	remote    netip.AddrPort
@@ -59,7 +60,7 @@ func newSocketUDP(h *socketHost, conn *net.UDPConn) *socketUDP {
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
 	c := &socketUDP{
-		host: h, up: h.link.up, down: h.link.down, conn: conn,
+		host: h, up: h.link.up, down: h.link.down, conn: conn, blocked: h.firewall.blocksUDP,
 		idle: make(chan struct{}, 1), closed: make(chan struct{}),
 		mail: mailbox{ready: make(chan struct{}, 1)},
 	}

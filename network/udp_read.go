@@ -28,6 +28,7 @@ func (c *socketUDP) read(b []byte) (int, netip.AddrPort, error) {
 			return 0, netip.AddrPort{}, c.fault("read", net.ErrClosed)
 		case !pumped && err != nil:
 			return n, addr, err
+		case c.blocked: // stopped before it reached the link
 		case !pumped:
 			c.down.count(1, c.wireSize(n, addr))
 			return n, addr, nil
@@ -140,6 +141,10 @@ func (c *socketUDP) fetch(long *[]byte) (*datagram, error) {
 
 // arrive offers a datagram of the kernel to the link.
 func (c *socketUDP) arrive(p *datagram) {
+	if c.blocked {
+		c.host.net.pool.put(p)
+		return
+	}
 	now := time.Now()
 	f := c.down.offer(now, c.wireSize(len(p.buf), p.addr), p.buf, p.addr)
 	if f.Copies() == 0 {

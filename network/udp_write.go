@@ -19,6 +19,10 @@ func (c *socketUDP) write(b []byte, addr netip.AddrPort) (int, error) {
 	if c.v4 && addr.Addr().Is4In6() {
 		addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	}
+	if c.blocked && addr.IsValid() != c.connected {
+		c.up.count(1, c.wireSize(len(b), addr))
+		return len(b), nil
+	}
 	if !c.up.impaired.Load() || !c.deliverable(b, addr) {
 		n, err := c.kernel(b, addr)
 		if err == nil {
@@ -170,13 +174,13 @@ type batch struct {
 	buffers  [][]byte
 }
 
-// WriteBatch sends in one call of the kernel where it can (Linux, perfect up link), one by one
-// otherwise. It stops at the first error.
+// WriteBatch sends in one call of the kernel where it can (Linux, perfect up link, no firewall), one
+// by one otherwise. It stops at the first error.
 func (c *socketUDP) WriteBatch(packets []Packet) (int, error) {
 	if err := c.writable(); err != nil {
 		return 0, err
 	}
-	if runtime.GOOS == "linux" && len(packets) > 1 && !c.up.impaired.Load() {
+	if runtime.GOOS == "linux" && len(packets) > 1 && !c.up.impaired.Load() && !c.blocked {
 		return c.kernelBatch(packets)
 	}
 	for i := range packets {

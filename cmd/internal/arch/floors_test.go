@@ -13,17 +13,20 @@ import (
 // new package gets its floor here in the same change.
 func floors() map[string]int {
 	return map[string]int{
-		"metrics":        1,
-		"network/impair": 1,
-		"network/nat":    1,
-		"bots/media":     1,
-		"clock":          1,
-		"rtpstream":      1,
+		"metrics":         1,
+		"network/impair":  1,
+		"network/nat":     1,
+		"network/capture": 1,
+		"identity":        1,
+		"bots/media":      1,
+		"clock":           1,
+		"rtpstream":       1,
 
-		"network":   2,
-		"scenarios": 2,
-		"signaling": 2,
-		"reports":   2,
+		"network":        2,
+		"network/natlab": 2,
+		"scenarios":      2,
+		"signaling":      2,
+		"reports":        2,
 
 		"turnserver":              3,
 		"sfu":                     3,
