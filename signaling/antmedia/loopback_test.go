@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/peerfleet/peerfleet/identity"
 	"github.com/peerfleet/peerfleet/signaling"
 	"github.com/peerfleet/peerfleet/signaling/signalingtest"
 	"go.uber.org/goleak"
@@ -70,8 +71,13 @@ func TestLoopback(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	defer goleak.VerifyNone(t)
+	certificate, roots, err := identity.TLS("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := NewServer(Config{})
 	web := httptest.NewUnstartedServer(server)
+	web.TLS = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
 	web.Config.ErrorLog = log.New(io.Discard, "", 0)
 	web.StartTLS()
 	defer web.Close()
@@ -81,12 +87,12 @@ func TestTLS(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	p := peer("a", "r", signaling.TopologyP2P, camera())
-	_, err := NewTarget(config).Join(ctx, p)
+	_, err = NewTarget(config).Join(ctx, p)
 	var cert *tls.CertificateVerificationError
 	if !errors.As(err, &cert) {
 		t.Errorf("join with an unknown authority: got %v", err)
 	}
-	config.TLS = web.Client().Transport.(*http.Transport).TLSClientConfig
+	config.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	s, err := NewTarget(config).Join(ctx, p)
 	if err != nil {
 		t.Fatal(err)

@@ -92,7 +92,7 @@ func (l *link) describe(kind, sdp string) {
 	if l.closed {
 		return
 	}
-	l.session.send(description(kind, l.spec.ID, sdp, nil))
+	l.session.send(description(kind, l.spec.ID, evenLength(sdp), nil))
 	l.holding = false
 	for _, c := range l.held {
 		l.session.send(candidate(l.spec.ID, c.Candidate, c.MID, c.MLine))

@@ -125,7 +125,7 @@ func (p *publisher) offered(sdp string) {
 			return
 		}
 		p.locked(func() {
-			p.client.send(description(typeAnswer, p.id, answer, nil))
+			p.client.send(description(typeAnswer, p.id, evenLength(answer), nil))
 			p.answered = true
 			p.start()
 		})

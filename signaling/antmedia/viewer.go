@@ -125,7 +125,7 @@ func (v *viewer) offer(sdp string, labels map[string]string) {
 		labels = map[string]string{}
 	}
 	v.locked(func() {
-		o := description(typeOffer, v.id, sdp, labels)
+		o := description(typeOffer, v.id, evenLength(sdp), labels)
 		o["subscriberId"] = ""
 		v.client.send(o)
 	})
