@@ -4,6 +4,7 @@ package bots
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -17,16 +18,17 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Config is what a bot is given. All but Logger and ICEServers is required.
+// Config is what a bot is given. All but ICEServers, TLSRoots and Logger is required.
 type Config struct {
 	Peer        scenarios.Peer
 	Host        network.Host
 	Target      signaling.Target
 	Stack       *Stack
 	ICEServers  []webrtc.ICEServer
-	Epoch       time.Time     // start of the cell: planned times count from here
-	JoinTimeout time.Duration // of a join, up to the last track that is due
-	DataPeers   []uint32      // indexes of the others in the room, for data-channel echoes
+	TLSRoots    *x509.CertPool // whom to trust as a turns: server; nil: whom the system trusts
+	Epoch       time.Time      // start of the cell: planned times count from here
+	JoinTimeout time.Duration  // of a join, up to the last track that is due
+	DataPeers   []uint32       // indexes of the others in the room, for data-channel echoes
 	Logger      *slog.Logger
 }
 

@@ -19,13 +19,14 @@ type connection struct {
 	s    *stay
 	spec signaling.ConnectionSpec
 	pc   *webrtc.PeerConnection
-	wg   sync.WaitGroup // readers of tracks and feedback
+	end  context.CancelFunc // of what its ICE agent dials
+	wg   sync.WaitGroup     // readers of tracks and feedback
 	born time.Time
 	up   atomic.Bool
 	shut atomic.Bool
 
-	closeOnce sync.Once
-	closeErr  error
+	closed   chan struct{} // Close has finished
+	closeErr error
 
 	mu        sync.Mutex // guards what follows
 	held      []webrtc.ICECandidateInit
@@ -50,13 +51,18 @@ type connectionMarks struct {
 
 func newConnection(s *stay, spec signaling.ConnectionSpec) (*connection, error) {
 	p := s.b.c.Peer
-	pc, err := s.b.c.Stack.open(s.b.c.Host, spec.Purpose, iceSettings{
-		servers: s.b.c.ICEServers, relayOnly: p.RelayOnly, relayWait: p.RelayWait,
+	ctx, end := context.WithCancel(s.ctx)
+	pc, err := s.b.c.Stack.open(ctx, s.b.c.Host, spec.Purpose, iceSettings{
+		servers: s.b.c.ICEServers, relayOnly: p.RelayOnly, relayWait: p.RelayWait, tlsRoots: s.b.c.TLSRoots,
 	})
 	if err != nil {
+		end()
 		return nil, fmt.Errorf("open %s connection: %w", spec.Purpose, err)
 	}
-	c := &connection{s: s, spec: spec, pc: pc, born: time.Now(), senders: map[*rtpstream.Track]*webrtc.RTPSender{}}
+	c := &connection{
+		s: s, spec: spec, pc: pc, end: end, born: time.Now(), closed: make(chan struct{}), senders: map[*rtpstream.Track]*webrtc.RTPSender{},
+	}
+	rtpstream.CloseWithPeer(pc, s.b.skew())
 	pc.OnICECandidate(c.onCandidate)
 	pc.OnICEConnectionStateChange(c.onICE)
 	pc.OnConnectionStateChange(c.onState)
@@ -301,16 +307,29 @@ func (c *connection) AddCandidate(k signaling.Candidate) error {
 
 // Close implements signaling.Connection. It waits for every goroutine of the connection.
 func (c *connection) Close() error {
-	c.closeOnce.Do(func() {
-		c.mu.Lock()
-		c.shut.Store(true)
-		c.mu.Unlock()
-		c.s.endInputs(c, c.s.b.now())
-		c.closeErr = c.pc.GracefulClose()
-		c.wg.Wait()
-		c.s.endInputs(c, c.s.b.now()) // what came up while it closed
-	})
+	c.mu.Lock()
+	first := !c.shut.Swap(true)
+	c.mu.Unlock()
+	if !first {
+		<-c.closed
+		return c.closeErr
+	}
+	c.s.endInputs(c, c.s.b.now())
+	c.end()
+	time.Sleep(c.s.b.skew())
+	c.closeErr = c.pc.GracefulClose()
+	c.wg.Wait()
+	c.s.endInputs(c, c.s.b.now()) // what came up while it closed
+	close(c.closed)
 	return c.closeErr
+}
+
+// skew is a little time that no two peers of a room share. What peers do by themselves, and not in
+// answer to a packet, they do that much later, so that in virtual time nothing of theirs falls on
+// the same instant, where chance would put it in order. Closing a connection waits that long, too:
+// see rtpstream.CloseWithPeer.
+func (b *Bot) skew() time.Duration {
+	return time.Millisecond + time.Duration(b.c.Peer.Index%1000)*7301*time.Nanosecond
 }
 
 // goOwned runs f in a goroutine that Close waits for; false once the connection is closing.

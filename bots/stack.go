@@ -2,14 +2,13 @@ package bots
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"runtime"
 	"time"
 
+	"github.com/peerfleet/peerfleet/identity"
 	"github.com/peerfleet/peerfleet/network"
 	"github.com/peerfleet/peerfleet/rtpstream"
 	"github.com/peerfleet/peerfleet/signaling"
@@ -30,16 +29,12 @@ type Stack struct {
 
 // NewStack makes the shared parts. Connections carry VP8, H.264 and Opus.
 func NewStack() (*Stack, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, certificate, err := identity.DTLS()
 	if err != nil {
-		return nil, fmt.Errorf("make DTLS key: %w", err)
-	}
-	certificate, err := webrtc.GenerateCertificate(key)
-	if err != nil {
-		return nil, fmt.Errorf("make DTLS certificate: %w", err)
+		return nil, err
 	}
 	s := &Stack{
-		certificate: *certificate,
+		certificate: webrtc.CertificateFromX509(key, certificate),
 		engines:     map[signaling.Purpose]*webrtc.MediaEngine{},
 		slots:       make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
 	}
@@ -67,6 +62,7 @@ type iceSettings struct {
 	servers   []webrtc.ICEServer
 	relayOnly bool
 	relayWait time.Duration
+	tlsRoots  *x509.CertPool // whom to trust as a turns: server; nil: whom the system trusts
 }
 
 // replayWindow is how many packets late a repair may come: with the default of 64 SRTP takes the
@@ -74,18 +70,25 @@ type iceSettings struct {
 const replayWindow = 1024
 
 // open makes a connection on a host. No interceptors: the bot makes its own reports, repairs
-// losses itself, and its packet path has no per-connection chain.
-func (s *Stack) open(host network.Host, purpose signaling.Purpose, i iceSettings) (*webrtc.PeerConnection, error) {
+// losses itself, and its packet path has no per-connection chain. ctx lasts as long as the
+// connection: when it ends, so do handshakes with TURN servers.
+func (s *Stack) open(ctx context.Context, host network.Host, purpose signaling.Purpose, i iceSettings) (*webrtc.PeerConnection, error) {
 	e := webrtc.SettingEngine{}
 	e.SetNet(host)
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.DisableActiveTCP(true)
+	e.DisableCloseByDTLS(true) // see rtpstream.CloseWithPeer
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetHostAcceptanceMinWait(0)
 	e.SetSrflxAcceptanceMinWait(0)
 	e.SetPrflxAcceptanceMinWait(0)
 	e.SetRelayAcceptanceMinWait(i.relayWait)
+	if i.tlsRoots != nil {
+		if d := newTURNDialer(ctx, host, i.servers, i.tlsRoots); d != nil {
+			e.SetICEProxyDialer(d)
+		}
+	}
 	e.DisableMediaEngineCopy(true)
 	e.SetSRTPReplayProtectionWindow(replayWindow)
 	e.LoggerFactory = &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}

@@ -156,6 +156,14 @@ const pingEvery = 2 * time.Second
 
 // pingSignaling measures the signaling round trip until the stay or the session ends.
 func (s *stay) pingSignaling(session signaling.Session) {
+	// Not in the midst of what entering the room brings on.
+	first := time.NewTimer(pingEvery/4 + s.b.skew())
+	defer first.Stop()
+	select {
+	case <-s.ctx.Done():
+		return
+	case <-first.C:
+	}
 	t := time.NewTicker(pingEvery)
 	defer t.Stop()
 	for {

@@ -39,6 +39,7 @@ func (s *SFU) newAPI() (*webrtc.API, error) {
 	e.SetICEUDPMux(s.mux)
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.DisableActiveTCP(true)
+	e.DisableCloseByDTLS(true) // see rtpstream.CloseWithPeer
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetHostAcceptanceMinWait(0)
@@ -68,6 +69,7 @@ func (s *SFU) newConnection() (*webrtc.PeerConnection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open connection: %w", err)
 	}
+	rtpstream.CloseWithPeer(pc, closePause)
 	return pc, nil
 }
 

@@ -239,6 +239,7 @@ func (e *egress) Close() error {
 	e.cancel()
 	e.room.unwatch(e)
 	<-e.done
+	time.Sleep(closePause)
 	e.err = e.pc.GracefulClose()
 	e.wg.Wait()
 	e.s.leave(e.room, e)

@@ -260,6 +260,7 @@ func (in *ingress) Close() error {
 	}
 	in.cancel()
 	in.room.withdraw(in)
+	time.Sleep(closePause)
 	in.err = in.pc.GracefulClose()
 	in.wg.Wait()
 	in.room.withdraw(in) // the loop may have announced something meanwhile

@@ -3,9 +3,6 @@
 package sfu
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/peerfleet/peerfleet/identity"
 	"github.com/peerfleet/peerfleet/network"
 	"github.com/peerfleet/peerfleet/signaling"
 	"github.com/pion/ice/v4"
@@ -55,6 +53,11 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+// closePause keeps a connection's closing apart from what made it close. pion's data-channel
+// transport holds a lock while it waits for its last packet to leave, which stops virtual time if
+// the far end's last packet comes at that very instant.
+const closePause = 3*time.Millisecond + 137*time.Microsecond
 
 // socketBuffer is the kernel's buffer for each direction of the media socket, in bytes.
 const socketBuffer = 4 << 20
@@ -125,15 +128,11 @@ func (s *SFU) identify() error {
 		s.certificate = *s.c.Certificate
 		return nil
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, certificate, err := identity.DTLS()
 	if err != nil {
-		return fmt.Errorf("make DTLS key: %w", err)
+		return err
 	}
-	certificate, err := webrtc.GenerateCertificate(key)
-	if err != nil {
-		return fmt.Errorf("make DTLS certificate: %w", err)
-	}
-	s.certificate = *certificate
+	s.certificate = webrtc.CertificateFromX509(key, certificate)
 	return nil
 }
 
