@@ -41,6 +41,7 @@ type conductor struct {
 	index  int
 	cell   scenarios.Cell
 	c      Config
+	board  *board
 	lab    *lab
 	bots   []*bots.Bot
 	epoch  time.Time
@@ -55,11 +56,14 @@ type conductor struct {
 	crossings []metrics.ThresholdResult // that ended the cell; written by watch, read after it
 }
 
+// virtual tells whether the cell goes on in virtual time, where the machine measures nothing.
+func (x *conductor) virtual() bool { return x.plan.Clock == "virtual" }
+
 // crowd counts peers for the progress display.
 type crowd struct{ joined, connected, failed atomic.Int64 }
 
-func conduct(ctx context.Context, plan scenarios.Plan, index int, c Config) outcome {
-	x := &conductor{plan: plan, index: index, cell: plan.Cells[index], c: c}
+func conduct(ctx context.Context, plan scenarios.Plan, index int, c Config, board *board) outcome {
+	x := &conductor{plan: plan, index: index, cell: plan.Cells[index], c: c, board: board}
 	out := outcome{cell: emptyCell(x.cell)}
 	l, err := newLab(ctx, plan, x.cell, c)
 	if err != nil {
@@ -74,7 +78,11 @@ func conduct(ctx context.Context, plan scenarios.Plan, index int, c Config) outc
 	ended := time.Now()
 	x.gather(&out, ended)
 	out.length = ended.Sub(x.epoch)
+	out.cell.SimulatedS = out.length.Seconds()
 	out.aborted = x.aborted.Load()
+	if l.sim != nil && x.virtual() {
+		out.cell.TraceHash = fmt.Sprintf("%016x", l.sim.TraceHash())
+	}
 	if err := l.Close(context.WithoutCancel(ctx)); err != nil {
 		c.Logger.Warn("close lab", "cell", x.cell.ID, "error", err)
 	}
@@ -143,7 +151,7 @@ func (x *conductor) makeBots() {
 		p := x.cell.Peers[i]
 		x.bots = append(x.bots, bots.New(bots.Config{
 			Peer: p, Host: x.lab.hosts[i], Target: x.lab.target(i), Stack: x.lab.stack,
-			ICEServers: x.lab.iceServers(p.Name), Epoch: x.epoch, JoinTimeout: x.cell.JoinTimeout,
+			ICEServers: x.lab.iceServers(p.Name), TLSRoots: x.lab.roots, Epoch: x.epoch, JoinTimeout: x.cell.JoinTimeout,
 			DataPeers: others(rooms[p.Room], uint32(p.Index), p.Data.Rate > 0), Logger: x.c.Logger,
 		}))
 	}
@@ -320,9 +328,7 @@ func (x *conductor) watch(ctx context.Context, abort context.CancelFunc) {
 			return
 		case now := <-t.C:
 			x.meter.second(now)
-			if x.c.Progress != nil {
-				x.c.Progress(x.status(now))
-			}
+			x.board.put(x.index, x.status(now))
 			if x.c.Live == nil && !x.mayAbort() {
 				continue
 			}
@@ -362,9 +368,6 @@ func (x *conductor) status(now time.Time) Status {
 		s.Phase = "leaving"
 	}
 	s.Left = max(0, end.Sub(now))
-	for _, c := range x.plan.Cells[x.index+1:] {
-		s.Left += c.MeasureFrom() + c.Duration
-	}
 	return s
 }
 

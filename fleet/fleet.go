@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/peerfleet/peerfleet/clock"
 	"github.com/peerfleet/peerfleet/metrics"
 	"github.com/peerfleet/peerfleet/scenarios"
 )
@@ -18,7 +17,7 @@ import (
 type Config struct {
 	Tool     metrics.Tool
 	Logger   *slog.Logger // nil: discard
-	Progress func(Status) // called about once a second from one goroutine; nil: no progress
+	Progress func(Status) // called about once a second of real time from one goroutine; nil: no progress
 	Live     func(*metrics.Set, CellProgress)
 
 	onLab func(*lab) // tests break what a lab is made of
@@ -55,19 +54,7 @@ func Run(ctx context.Context, plan scenarios.Plan, c Config) *metrics.Run {
 		Audit: metrics.RunAudit{Valid: true, Findings: []metrics.Finding{}},
 		Cells: []metrics.Cell{}, Thresholds: []metrics.ThresholdResult{},
 	}
-	fault := clock.Wall(ctx, func(ctx context.Context) error {
-		for i := 0; i < len(plan.Cells) && ctx.Err() == nil; i++ {
-			r := conduct(ctx, plan, i, c)
-			run.SimulatedS += r.length.Seconds()
-			run.Cells = append(run.Cells, r.cell)
-			run.Thresholds = append(run.Thresholds, r.thresholds...)
-			run.Audit.Findings = append(run.Audit.Findings, r.findings...)
-			if r.err != nil || r.aborted {
-				return r.err
-			}
-		}
-		return nil
-	})
+	fault := carryOutCells(ctx, plan, c, run)
 	run.Audit.Valid = len(run.Audit.Findings) == 0
 	run.ElapsedS = time.Since(started).Seconds()
 	judge(run, ctx.Err() != nil, fault)

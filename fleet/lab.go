@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +15,11 @@ import (
 	"time"
 
 	"github.com/peerfleet/peerfleet/bots"
+	"github.com/peerfleet/peerfleet/clock"
+	"github.com/peerfleet/peerfleet/identity"
+	"github.com/peerfleet/peerfleet/metrics"
 	"github.com/peerfleet/peerfleet/network"
+	"github.com/peerfleet/peerfleet/network/nat"
 	"github.com/peerfleet/peerfleet/scenarios"
 	"github.com/peerfleet/peerfleet/sfu"
 	"github.com/peerfleet/peerfleet/signaling"
@@ -24,8 +30,9 @@ import (
 
 // lab is everything a cell runs on: the network, the servers on ideal links, one host a peer.
 type lab struct {
-	net      *network.Sockets
-	hosts    []network.Host // by peer
+	net      emulator
+	sim      *network.Simulated // the same, on a simulated network; else nil
+	hosts    []network.Host     // by peer
 	stack    *bots.Stack
 	target   func(peer int) signaling.Target
 	server   network.Host // nil with a target of the user's
@@ -33,15 +40,36 @@ type lab struct {
 	rooms    *antmedia.Server
 	turn     *turnserver.Server // nil: none
 	turnHost network.Host
+	stunOnly bool               // the TURN server answers no more than STUN to the peers
+	secure   string             // signaling URL over TLS; "": none is needed
+	roots    *x509.CertPool     // who vouches for the run's own servers; nil: none of them shows a certificate
 	external []webrtc.ICEServer // a TURN server of the user's
 	ttl      time.Duration      // of TURN credentials
 
 	closers []func(context.Context) error // last opened, first closed
 }
 
+// emulator is a network that gives account of itself.
+type emulator interface {
+	network.Network
+	Lateness() *metrics.Hist
+	Overflows() uint64
+	SocketCount() int
+}
+
 // newLab builds what the cell needs. On an error nothing is left open.
 func newLab(ctx context.Context, plan scenarios.Plan, cell scenarios.Cell, c Config) (_ *lab, err error) {
-	l := &lab{net: network.NewSockets(network.SocketsConfig{External: leavesMachine(plan.Target, cell), Logger: c.Logger})}
+	l := &lab{}
+	if plan.Network == "simulated" {
+		var settle func()
+		if plan.Clock == "virtual" {
+			settle = clock.Settle
+		}
+		l.sim = network.NewSimulated(network.SimulatedConfig{Settle: settle})
+		l.net = l.sim
+	} else {
+		l.net = network.NewSockets(network.SocketsConfig{External: leavesMachine(plan.Target, cell), Logger: c.Logger})
+	}
 	l.onClose(l.net.Close)
 	l.ttl = cell.MeasureFrom() + cell.Duration + cell.JoinTimeout + time.Minute
 	defer func() {
@@ -64,7 +92,7 @@ func newLab(ctx context.Context, plan scenarios.Plan, cell scenarios.Cell, c Con
 	for i := range cell.Peers {
 		p := cell.Peers[i]
 		h, err := l.net.Attach(network.HostSpec{
-			Name: p.Name, Up: p.Up, Down: p.Down, NAT: p.NAT, Firewall: p.Firewall, Seed: p.Seed,
+			Name: p.Name, Up: p.Up, Down: p.Down, Gateway: p.Gateway, Firewall: p.Firewall, Seed: p.Seed,
 		})
 		if err != nil {
 			return l, fmt.Errorf("attach %s: %w", p.Name, err)
@@ -72,8 +100,12 @@ func newLab(ctx context.Context, plan scenarios.Plan, cell scenarios.Cell, c Con
 		l.hosts = append(l.hosts, h)
 	}
 	l.target = func(peer int) signaling.Target {
+		at, trust := url, (*tls.Config)(nil)
+		if l.secure != "" && cell.Peers[peer].Firewall == nat.TLS443Only {
+			at, trust = l.secure, &tls.Config{RootCAs: l.roots, MinVersion: tls.VersionTLS12}
+		}
 		return antmedia.NewTarget(antmedia.TargetConfig{
-			URL: url, Dial: l.hosts[peer].DialContext, Logger: c.Logger,
+			URL: at, TLS: trust, Dial: l.hosts[peer].DialContext, Logger: c.Logger,
 			PairwiseMesh: plan.Target != "", Peers: membersByPlan(cell), MaxMessage: maxMessage(plan),
 		})
 	}
@@ -123,7 +155,8 @@ func onLoopback(u string) bool {
 // relay on this machine's loopback, so it has none unless the scenario names one.
 func (l *lab) startTURN(target string, cell scenarios.Cell, c Config) error {
 	t := cell.Server.TURN
-	if !t.Enabled || len(t.URLs) == 0 && !onLoopback(target) {
+	l.stunOnly = !t.Enabled && l.sim != nil // NATs need STUN, loopback does not
+	if !t.Enabled && !l.stunOnly || len(t.URLs) == 0 && !onLoopback(target) {
 		return nil
 	}
 	if len(t.URLs) > 0 {
@@ -140,9 +173,28 @@ func (l *lab) startTURN(target string, cell scenarios.Cell, c Config) error {
 	}
 	l.turnHost = host
 	per := 4 * len(cell.Peers) * max(1, len(t.Transports))
+	listen, listenTLS, allow := "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1/32"
+	if l.sim != nil {
+		ip, err := addressOf(host)
+		if err != nil {
+			return err
+		}
+		listen, listenTLS = netip.AddrPortFrom(ip, turnPort).String(), netip.AddrPortFrom(ip, tlsPort).String()
+		allow = simulatedInternet
+	}
+	transports := t.Transports
+	if l.stunOnly {
+		transports = []string{turnserver.UDP}
+	}
+	var certificate *tls.Certificate
+	if slices.Contains(transports, turnserver.TLS) {
+		if certificate, err = l.identify(host); err != nil {
+			return err
+		}
+	}
 	l.turn, err = turnserver.New(turnserver.Config{
-		Host: host, Listen: "127.0.0.1:0", Transports: t.Transports,
-		AllowPeers: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+		Host: host, Listen: listen, Transports: transports, ListenTLS: listenTLS, Certificate: certificate,
+		AllowPeers: []netip.Prefix{netip.MustParsePrefix(allow)},
 		PeerQuota:  per, TotalQuota: per * len(cell.Peers), Logger: c.Logger,
 		AnswerRate: per * len(cell.Peers) * 10, // every peer of the plan is the same source: loopback
 	})
@@ -151,6 +203,36 @@ func (l *lab) startTURN(target string, cell scenarios.Cell, c Config) error {
 	}
 	l.onClose(l.turn.Close)
 	return nil
+}
+
+// The ports of servers that have a machine of their own.
+const (
+	signalingPort = 5080 // Ant Media Server's
+	turnPort      = 3478
+	tlsPort       = 443
+)
+
+// simulatedInternet has every public address of a simulated network.
+const simulatedInternet = "198.18.0.0/15"
+
+// addressOf is a host's first IPv4 address.
+func addressOf(h network.Host) (netip.Addr, error) {
+	interfaces, err := h.Interfaces()
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for _, i := range interfaces {
+		addrs, err := i.Addrs()
+		if err != nil {
+			return netip.Addr{}, err
+		}
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
+				return netip.AddrFrom4([4]byte(n.IP.To4())), nil
+			}
+		}
+	}
+	return netip.Addr{}, errors.New("the host has no IPv4 address")
 }
 
 // startServer starts signaling and SFU and returns the signaling URL.
@@ -172,17 +254,86 @@ func (l *lab) startServer(cell scenarios.Cell, c Config) (string, error) {
 		Conference: l.sfu, Logger: c.Logger,
 		Topology: func(room string) (int, bool) { return cell.Server.MeshLimit, mesh[room] },
 	})
-	listener, err := host.Listen("tcp", "127.0.0.1:0")
+	listen := "127.0.0.1:0"
+	if l.sim != nil {
+		ip, err := addressOf(host)
+		if err != nil {
+			return "", err
+		}
+		listen = netip.AddrPortFrom(ip, signalingPort).String()
+	}
+	listener, err := host.Listen("tcp", listen)
 	if err != nil {
 		return "", err
 	}
-	stop := serveHTTP(listener, l.rooms)
+	stops := []func(context.Context) error{serveHTTP(listener, l.rooms)}
+	if behindTLSOnly(cell) {
+		secure, err := l.listenTLS(host)
+		if err != nil {
+			return "", errors.Join(err, listener.Close())
+		}
+		stops = append(stops, serveHTTP(secure, l.rooms))
+	}
 	l.closers = append(l.closers, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, goodbye)
 		defer cancel()
-		return errors.Join(l.rooms.Stop(ctx), stop(ctx))
+		errs := []error{l.rooms.Stop(ctx)}
+		for _, stop := range stops {
+			errs = append(errs, stop(ctx))
+		}
+		return errors.Join(errs...)
 	})
-	return "ws://" + listener.Addr().String() + "/live/websocket", nil
+	return "ws://" + listener.Addr().String() + signalingPath, nil
+}
+
+const signalingPath = "/live/websocket"
+
+// behindTLSOnly tells whether any peer's firewall lets nothing but TLS out.
+func behindTLSOnly(cell scenarios.Cell) bool {
+	return slices.ContainsFunc(cell.Peers, func(p scenarios.Peer) bool { return p.Firewall == nat.TLS443Only })
+}
+
+// listenTLS opens signaling over TLS, for those who have no other way out.
+func (l *lab) listenTLS(host network.Host) (net.Listener, error) {
+	certificate, err := l.identify(host)
+	if err != nil {
+		return nil, err
+	}
+	ip, err := addressOf(host)
+	if err != nil {
+		return nil, err
+	}
+	port := uint16(0)
+	if l.sim != nil {
+		port = tlsPort
+	}
+	listener, err := host.Listen("tcp", netip.AddrPortFrom(ip, port).String())
+	if err != nil {
+		return nil, err
+	}
+	l.secure = "wss://" + listener.Addr().String() + signalingPath
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}), nil
+}
+
+// identify makes a certificate of a server of the run, and has the peers trust it.
+func (l *lab) identify(host network.Host) (*tls.Certificate, error) {
+	ip, err := addressOf(host)
+	if err != nil {
+		return nil, err
+	}
+	certificate, _, err := identity.TLS(ip.String())
+	if err != nil {
+		return nil, fmt.Errorf("make TLS certificate: %w", err)
+	}
+	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+	if err != nil {
+		return nil, err
+	}
+	if l.roots == nil {
+		l.roots = x509.NewCertPool()
+	}
+	l.roots.AddCert(leaf)
+	return certificate, nil
 }
 
 // serveHTTP serves until the returned function is called, which waits for the serving goroutine.
@@ -207,8 +358,17 @@ func (l *lab) iceServers(peer string) []webrtc.ICEServer {
 	if l.turn == nil {
 		return l.external
 	}
+	if l.stunOnly {
+		return []webrtc.ICEServer{{URLs: []string{stunOf(l.turn.URLs()[0])}}}
+	}
 	user, password := l.turn.Credentials(peer, l.ttl)
 	return []webrtc.ICEServer{{URLs: l.turn.URLs(), Username: user, Credential: password}}
+}
+
+// stunOf is the STUN URI of a TURN server over UDP.
+func stunOf(turn string) string {
+	address, _, _ := strings.Cut(strings.TrimPrefix(turn, "turn:"), "?")
+	return "stun:" + address
 }
 
 func (l *lab) onClose(f func() error) {
