@@ -17,6 +17,7 @@ func Build(run *metrics.Run) *Document {
 	d := &Document{
 		Name:        clean(cmp.Or(run.Scenario.Name, "run")),
 		Description: clean(run.Scenario.Description),
+		Speed:       speed(run),
 		Facts:       facts(run),
 		Thresholds:  thresholdRows(run, cells),
 		Peers:       peerTotals(run),
@@ -24,6 +25,8 @@ func Build(run *metrics.Run) *Document {
 		Audit:       auditLine(run),
 		Cost:        costLine(run),
 		Advice:      advice(run, cells),
+		TraceHash:   traceHash(run),
+		Pairs:       pairMatrices(run),
 	}
 	d.Verdict = verdictOf(run, d.Peers, d.Thresholds)
 	d.Sections = sections(run, d)
@@ -76,6 +79,9 @@ func auditLine(run *metrics.Run) string {
 			}
 		}
 		return s
+	}
+	if virtual(run) {
+		return "valid; virtual time is exact and says nothing about CPU"
 	}
 	var cpu, late, sent float64
 	frames, emulated := false, false

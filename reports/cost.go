@@ -8,8 +8,11 @@ import (
 )
 
 // costLine says what a peer costs this machine in the cell with the most peers, where what the
-// process needs for itself weighs least.
+// process needs for itself weighs least. Virtual time tells nothing of it.
 func costLine(run *metrics.Run) string {
+	if virtual(run) {
+		return ""
+	}
 	var most *metrics.Cell
 	for i := range run.Cells {
 		if c := &run.Cells[i]; c.Peers.Joined > 0 && (most == nil || c.Peers.Joined > most.Peers.Joined) {
@@ -75,7 +78,7 @@ func costTable(run *metrics.Run, cells []CellRow) *Table {
 			{Text: positive(float64(a.PacketsReceived), number)},
 		})
 	}
-	if !worth {
+	if !worth || virtual(run) {
 		return nil
 	}
 	return dropEmpty(capped(t, maxThresholdRows))

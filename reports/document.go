@@ -11,12 +11,15 @@ type Document struct {
 	Name        string
 	Description string
 	Verdict     Verdict
+	Speed       string // how the run's time compares to real time; empty on the wall clock
 	Facts       []Fact // one line about the run: clock, network, seed, length
 	Thresholds  []Threshold
 	Peers       metrics.PeerCounts // over all cells
 	Cells       []CellRow
-	Audit       string   // one line
-	Cost        string   // one line: what a peer costs this machine; empty if that was not measured
+	Audit       string // one line
+	Cost        string // one line: what a peer costs this machine; empty if that was not measured
+	TraceHash   string // equal in runs that were alike to the last packet; empty on the wall clock
+	Pairs       []PairMatrix
 	Advice      []string // what the figures say about mesh and conference
 	Sections    []Section
 }

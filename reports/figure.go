@@ -3,6 +3,7 @@ package reports
 import (
 	"image/color"
 	"math"
+	"slices"
 
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
@@ -86,9 +87,23 @@ func style(size float64, bold bool, c color.Color, x text.XAlignment, y text.YAl
 
 // fit shortens a text to a width.
 func fit(s string, sty text.Style, width vg.Length) string {
+	s = shorten(s, max(int(width), 1)) // no letter is so narrow; keeps what follows from taking long
 	for r := []rune(s); len(r) > 1 && sty.Width(s) > width; {
 		r = r[:len(r)-1]
 		s = string(r) + "…"
+	}
+	return s
+}
+
+// fitMiddle shortens a text to a width but keeps its ends, which tell addresses apart.
+func fitMiddle(s string, sty text.Style, width vg.Length) string {
+	s = shortenMiddle(s, max(int(width), 1))
+	r := []rune(s)
+	for cut := r; len(cut) > 2 && sty.Width(s) > width; {
+		half := len(cut) / 2
+		cut = append(slices.Clone(cut[:half]), cut[half+1:]...)
+		half = len(cut) / 2
+		s = string(cut[:half]) + "…" + string(cut[half:])
 	}
 	return s
 }

@@ -169,6 +169,16 @@ func shorten(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
+// shortenMiddle cuts a text to n characters but keeps its ends, which tell names apart.
+func shortenMiddle(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n || n < 3 {
+		return shorten(s, n)
+	}
+	tail := n / 3
+	return string(r[:n-1-tail]) + "…" + string(r[len(r)-tail:])
+}
+
 // varied writes a value of vary alike whether it comes from a plan or from run.json.
 func varied(v any) string {
 	switch v := v.(type) {

@@ -16,7 +16,7 @@ const (
 func markdown(d *Document, plots []Plot) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s: %s\n\n", escapeMarkdown(d.Name), escapeMarkdown(d.Verdict.Word))
-	fmt.Fprintf(&b, "**%s**, exit code %d\n\n", escapeMarkdown(strings.ToUpper(d.Verdict.Word)), d.Verdict.ExitCode)
+	fmt.Fprintf(&b, "**%s**, exit code %d%s\n\n", escapeMarkdown(strings.ToUpper(d.Verdict.Word)), d.Verdict.ExitCode, after(", ", d.Speed))
 	for _, r := range d.Verdict.Reasons {
 		fmt.Fprintf(&b, "- %s\n", escapeMarkdown(shorten(r, 2000)))
 	}
@@ -29,6 +29,9 @@ func markdown(d *Document, plots []Plot) []byte {
 		facts = append(facts, escapeMarkdown(f.Label+" "+f.Text))
 	}
 	fmt.Fprintf(&b, "%s\n", strings.Join(facts, " · "))
+	if d.TraceHash != "" {
+		fmt.Fprintf(&b, "\nPacket trace: `%s`\n", strings.ReplaceAll(d.TraceHash, "`", "'"))
+	}
 	left := 0
 	for _, s := range d.Sections {
 		text := markdownSection(s, plots)

@@ -31,10 +31,11 @@ type Plot struct {
 // Plots draws nothing yet; it decides which plots a run has, in the order of the report. A plot
 // that would be empty is left out.
 func Plots(run *metrics.Run, d *Document) []Plot {
-	var plots []Plot
+	plots := pairPlots(d.Pairs)
 	plots = append(plots, bandwidthPlots(run, d.Cells)...)
 	plots = append(plots, phasePlots(run, d.Cells)...)
 	plots = append(plots, connectPlots(run)...)
+	plots = append(plots, tracePlots(run, d.Cells)...)
 	return append(plots, timelinePlots(run, d.Cells)...)
 }
 

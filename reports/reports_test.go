@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func fixtures() map[string]func() *metrics.Run {
 	return map[string]func() *metrics.Run{
 		"failed": failedFixture, "interrupted": interruptedFixture, "invalid": invalidFixture,
-		"empty": emptyFixture, "viewers": viewersFixture,
+		"empty": emptyFixture, "viewers": viewersFixture, "pairs": pairsFixture, "traced": tracedFixture,
 		"passed": func() *metrics.Run { return callFixture(2, 3) },
 	}
 }
@@ -51,6 +51,10 @@ func TestGolden(t *testing.T) {
 	for _, name := range []string{"upload-by-participants.svg", "connect-phases.svg"} {
 		golden(t, filepath.Join("testdata", "passed."+name), passed["plots/"+name])
 	}
+	golden(t, "testdata/traced.trace-anna.svg", render(t, tracedFixture(), "plots")["plots/trace-anna.svg"])
+	pairs := render(t, pairsFixture(), "plots", "html")
+	golden(t, "testdata/pairs.pair-matrix.svg", pairs["plots/pair-matrix.svg"])
+	golden(t, "testdata/pairs.report.html", pairs["report.html"])
 	golden(t, "testdata/interrupted.report.html", render(t, interruptedFixture())["report.html"])
 	golden(t, "testdata/interrupted.samples.csv", render(t, interruptedFixture())["samples.csv"])
 }

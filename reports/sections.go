@@ -21,11 +21,14 @@ const (
 
 // sections are the long reports' parts, in reading order. Parts without content are left out.
 func sections(run *metrics.Run, d *Document) []Section {
-	all := []Section{
-		{ID: "thresholds", Title: "Thresholds", Table: objectiveTable(d.Thresholds)},
+	var all []Section
+	all = append(all, Section{ID: "thresholds", Title: "Thresholds", Table: objectiveTable(d.Thresholds)})
+	all = append(all, pairSections(d.Pairs)...)
+	all = append(all, []Section{
 		{ID: "cells", Title: "Key figures", Table: cellTable(d.Cells), Text: cellNotes(d.Cells)},
 		{ID: "topologies", Title: topologiesTitle(d.Cells), Text: d.Advice, Table: comparisonTable(d.Cells)},
 		{ID: "connecting", Title: "Connecting", Text: phaseNotes(run), Table: phaseTable(run, d.Cells)},
+		{ID: "traces", Title: "Packet by packet", Text: traceNotes(run), Table: traceTable(run, d.Cells)},
 		{ID: "timelines", Title: "Over time"},
 		{ID: "failures", Title: "Failures", Table: failureTable(run)},
 		{ID: "peers", Title: "Peers, worst first", Table: peerTable(run, d.Cells)},
@@ -43,7 +46,7 @@ func sections(run *metrics.Run, d *Document) []Section {
 		},
 		{ID: "all-thresholds", Title: "Thresholds, cell by cell", Table: thresholdTable(d.Thresholds)},
 		repeatSection(run),
-	}
+	}...)
 	for i := range all {
 		if all[i].Table == nil && (all[i].ID == "links" || all[i].ID == "ice-waits") {
 			all[i].Text = nil
@@ -327,7 +330,7 @@ func findingTable(run *metrics.Run) *Table {
 }
 
 func auditTable(run *metrics.Run, cells []CellRow) *Table {
-	if len(run.Cells) == 0 {
+	if len(run.Cells) == 0 || virtual(run) {
 		return nil
 	}
 	t := &Table{Columns: []Column{

@@ -32,8 +32,11 @@ func Summary(d *Document, color bool) string {
 	if d.Cost != "" {
 		cost = []string{"cost  " + shorten(d.Cost, summaryWidth-6)}
 	}
+	if d.TraceHash != "" {
+		cost = append(cost, shorten("trace  "+d.TraceHash+" (the same in every run of the same packets)", summaryWidth))
+	}
 	room := summaryLines - len(lines) - len(peers) - len(cost) - 1 // the audit
-	cells := summaryCells(d, max(room-min(len(thresholds), max(room/3, 4)), 5))
+	cells := summaryFigures(d, room, len(thresholds))
 	room -= len(cells)
 	if len(thresholds) > room {
 		rest := len(thresholds) - room + 1
@@ -44,6 +47,15 @@ func Summary(d *Document, color bool) string {
 	lines = append(lines, cells...)
 	lines = append(append(lines, cost...), audit)
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// summaryFigures leave thresholds a third of the room; matrices, which are read as a whole, leave
+// them three lines.
+func summaryFigures(d *Document, room, thresholds int) []string {
+	if len(d.Pairs) > 0 {
+		return summaryPairs(d, max(room-min(thresholds, 3), 5))
+	}
+	return summaryCells(d, max(room-min(thresholds, max(room/3, 4)), 5))
 }
 
 // painter wraps text in a state's colour, or leaves it alone.
@@ -60,7 +72,8 @@ func painter(color bool) func(State, string) string {
 func summaryHead(d *Document, p func(State, string) string) []string {
 	word := strings.ToUpper(d.Verdict.Word)
 	head := fmt.Sprintf("  exit %d  ", d.Verdict.ExitCode)
-	lines := []string{p(stateOf(d.Verdict.Word), word) + head + shorten(d.Name, summaryWidth-len(word)-len(head))}
+	name := shorten(d.Name, summaryWidth-len(word)-len(head)-utf8.RuneCountInString(after("  ", d.Speed)))
+	lines := []string{p(stateOf(d.Verdict.Word), word) + head + name + after("  ", d.Speed)}
 	for i, r := range d.Verdict.Reasons {
 		if i == 3 {
 			break
