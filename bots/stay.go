@@ -314,6 +314,7 @@ func (s *stay) timedOut(cause error) error {
 }
 
 func (s *stay) housekeep() {
+	time.Sleep(s.b.skew()) // so that no tick falls on the beginning or end of the window
 	t := time.NewTicker(housekeeping)
 	defer t.Stop()
 	second := time.Now().Add(time.Second)

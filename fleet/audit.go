@@ -27,14 +27,22 @@ const (
 func (x *conductor) audit(links []metrics.Link, sums recordings, set *metrics.Set) (metrics.CellAudit, []metrics.Finding) {
 	cpu, length := x.meter.window()
 	a := metrics.CellAudit{
-		CPUs: cores(), MemoryBytes: x.meter.memory, Sockets: x.meter.sockets,
+		CPUs: cores(), Sockets: x.meter.sockets,
 		SendLatenessMS: spread(sums.sendLateness), StartLatenessMS: spread(sums.startLateness),
 		PacketsSent: sums.sent, PacketsReceived: sums.read,
 		SocketDrops: x.meter.dropsTo - x.meter.dropsFrom + x.lab.net.Overflows(),
 	}
 	lateness := x.lab.net.Lateness()
+	if x.virtual() { // nothing is late, and what the machine did says nothing about the call
+		lateness = metrics.NewHist()
+		sums.sendLateness, sums.startLateness = metrics.NewHist(), metrics.NewHist()
+		a.SendLatenessMS, a.StartLatenessMS, a.CPUs = metrics.Spread{}, metrics.Spread{}, 0
+		a.SocketDrops = x.lab.net.Overflows()
+	} else {
+		a.MemoryBytes = x.meter.memory
+	}
 	a.LatenessMS = spread(lateness)
-	if length > 0 {
+	if length > 0 && !x.virtual() {
 		a.CPU = cpu.Seconds() / length.Seconds()
 		set.Add("generator.cpu", metrics.Tags{}, a.CPU)
 		if packets := sums.read + x.forwarded(); packets > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -48,9 +49,14 @@ func carryOutCells(ctx context.Context, plan scenarios.Plan, c Config, run *metr
 		})
 	}
 	wg.Wait()
+	traces := fnv.New64a()
 	for _, out := range outcomes {
 		if out == nil {
 			break
+		}
+		if out.cell.TraceHash != "" {
+			traces.Write([]byte(out.cell.TraceHash))
+			run.TraceHash = fmt.Sprintf("%016x", traces.Sum64())
 		}
 		run.SimulatedS += out.length.Seconds()
 		run.Cells = append(run.Cells, out.cell)

@@ -38,7 +38,7 @@ func (x *conductor) gather(out *outcome, ended time.Time) {
 		cell.DurationS = x.traces.to.Sub(x.traces.from).Seconds()
 	}
 	set := metrics.NewSet()
-	lines := x.meter.lines()
+	lines := x.meter.lines(x.virtual())
 	sums := recordings{sendLateness: metrics.NewHist(), startLateness: metrics.NewHist()}
 	cell.Peers.Unfinished = 0
 	for _, b := range x.bots {

@@ -95,13 +95,18 @@ func (m *meter) window() (cpu, length time.Duration) {
 	return m.to.cpu - m.from.cpu, m.to.at.Sub(m.from.at)
 }
 
-func (m *meter) lines() []*metrics.Timeline {
+// lines are the series of the cell; the machine's own are left out where its time says nothing.
+func (m *meter) lines(virtual bool) []*metrics.Timeline {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.lab.server == nil {
-		return []*metrics.Timeline{m.cores}
+	var lines []*metrics.Timeline
+	if !virtual {
+		lines = append(lines, m.cores)
 	}
-	return []*metrics.Timeline{m.cores, m.in, m.out}
+	if m.lab.server != nil {
+		lines = append(lines, m.in, m.out)
+	}
+	return lines
 }
 
 func cores() int { return runtime.GOMAXPROCS(0) }

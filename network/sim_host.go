@@ -18,6 +18,17 @@ const (
 	lastEphemeral  = 65535
 )
 
+// use tells sockets apart by how they are bound: to one address, to any, or as a packet connection.
+// Each use begins at a port of its own, since several goroutines that bind sockets of different uses
+// at one instant, as ICE does when it gathers candidates, come in any order.
+type use int
+
+const (
+	toAddress use = iota
+	toAny
+	asPacketConn
+)
+
 // simHost is a host on the simulated network.
 type simHost struct {
 	net          *Simulated
@@ -36,7 +47,7 @@ type simHost struct {
 	datagrams map[uint16]*simUDP
 	listeners map[uint16]*simListener
 	streams   map[streamKey]*simStream
-	nextUDP   uint16
+	nextUDP   [3]uint16 // by use
 	nextTCP   uint16
 }
 
@@ -56,7 +67,7 @@ func newSimHost(s *Simulated, spec HostSpec, index int) *simHost {
 	return &simHost{
 		net: s, name: spec.Name, index: index, link: newAccessLink(spec, func() {}), firewall: f, tap: spec.Tap,
 		done: make(chan struct{}), datagrams: map[uint16]*simUDP{}, listeners: map[uint16]*simListener{},
-		streams: map[streamKey]*simStream{}, nextUDP: firstEphemeral, nextTCP: firstEphemeral,
+		streams: map[streamKey]*simStream{}, nextUDP: [3]uint16{firstEphemeral, 55001, 60001}, nextTCP: firstEphemeral,
 	}
 }
 

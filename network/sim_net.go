@@ -132,7 +132,7 @@ func (h *simHost) DialUDP(network string, laddr, raddr *net.UDPAddr) (transport.
 		at = laddr.AddrPort()
 	}
 	to := raddr.AddrPort()
-	c, err := h.openUDP(network, at, netip.AddrPortFrom(to.Addr().Unmap(), to.Port()))
+	c, err := h.openUDP(network, toAny, at, netip.AddrPortFrom(to.Addr().Unmap(), to.Port()))
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +197,11 @@ func (h *simHost) ListenPacket(network, address string) (net.PacketConn, error) 
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 	}
-	return h.ListenUDP(network, at)
+	c, err := h.openUDP(network, asPacketConn, at.AddrPort(), netip.AddrPort{})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // ListenUDP opens a UDP socket; a nil address means any port.
@@ -206,7 +210,7 @@ func (h *simHost) ListenUDP(network string, laddr *net.UDPAddr) (transport.UDPCo
 	if laddr != nil {
 		at = laddr.AddrPort()
 	}
-	c, err := h.openUDP(network, at, netip.AddrPort{})
+	c, err := h.openUDP(network, toAny, at, netip.AddrPort{})
 	if err != nil {
 		return nil, err
 	}

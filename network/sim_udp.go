@@ -37,7 +37,7 @@ var (
 )
 
 // openUDP binds a socket.
-func (h *simHost) openUDP(network string, at netip.AddrPort, remote netip.AddrPort) (*simUDP, error) {
+func (h *simHost) openUDP(network string, u use, at, remote netip.AddrPort) (*simUDP, error) {
 	fail := func(err error) (*simUDP, error) {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: net.UDPAddrFromAddrPort(at), Err: err}
 	}
@@ -53,7 +53,10 @@ func (h *simHost) openUDP(network string, at netip.AddrPort, remote netip.AddrPo
 	if h.closed {
 		return fail(net.ErrClosed)
 	}
-	port, err := free(h.datagrams, &h.nextUDP, at.Port())
+	if u == toAny && ip.IsValid() {
+		u = toAddress
+	}
+	port, err := free(h.datagrams, &h.nextUDP[u], at.Port())
 	if err != nil {
 		return fail(err)
 	}

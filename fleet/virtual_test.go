@@ -1,0 +1,142 @@
+package fleet
+
+import (
+	"context"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/peerfleet/peerfleet/metrics"
+	"github.com/peerfleet/peerfleet/scenarios"
+)
+
+// builtin is the plan of a built-in scenario.
+func builtin(t testing.TB, name string) scenarios.Plan {
+	t.Helper()
+	text, err := os.ReadFile("../scenarios/" + name + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return planOf(t, string(text))
+}
+
+// TestVirtualRunsAgree carries out the same plan again and again, whatever the machine does beside
+// it: connect phases agree to 0.1 ms, what crossed the network to 0.5 %.
+func TestVirtualRunsAgree(t *testing.T) {
+	plan := builtin(t, "smoke")
+	first := trusted(t, Run(context.Background(), plan, Config{}))
+	for _, e := range first.Metrics {
+		if strings.HasPrefix(e.Name, "generator.") {
+			t.Errorf("a run in virtual time has %s, a figure of the machine", e.Name)
+		}
+	}
+	for i := range 4 {
+		before := runtime.GOMAXPROCS(1 + i%2)
+		stop := make(chan struct{})
+		if i > 1 { // with another load on every core
+			for range runtime.NumCPU() {
+				go spin(stop)
+			}
+		}
+		again := trusted(t, Run(context.Background(), plan, Config{}))
+		close(stop)
+		runtime.GOMAXPROCS(before)
+		agree(t, first, again)
+	}
+}
+
+func spin(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+	}
+}
+
+// agree holds two runs of one cell against each other.
+func agree(t *testing.T, a, b metrics.Cell) {
+	t.Helper()
+	phases := 0
+	for _, e := range a.Metrics {
+		if !strings.HasPrefix(e.Name, "connect.") {
+			continue
+		}
+		other := metrics.MergeEntries(metrics.SelectEntries(b.Metrics, e.Name, e.Tags)...)
+		if other.Count != e.Count || math.Abs(float64(other.Max-e.Max)) > 0.1 || math.Abs(float64(other.Min-e.Min)) > 0.1 {
+			t.Errorf("%s %+v: got %d from %v to %v ms, then %d from %v to %v", e.Name, e.Tags, e.Count, e.Min, e.Max, other.Count, other.Min, other.Max)
+		}
+		phases++
+	}
+	if phases == 0 {
+		t.Error("no connect phases")
+	}
+	var sentA, sentB float64
+	for _, l := range a.Links {
+		sentA += float64(l.Offered)
+	}
+	for _, l := range b.Links {
+		sentB += float64(l.Offered)
+	}
+	if sentA == 0 || math.Abs(sentA-sentB) > sentA/200 {
+		t.Errorf("packets: got %v, then %v", sentA, sentB)
+	}
+}
+
+// TestSeedsChangeFates has another seed lose other packets.
+func TestSeedsChangeFates(t *testing.T) {
+	text := "clock: virtual\n" + strings.Replace(call("p2p", 2, ""), "near: {up: {delay: 20ms}", "near: {up: {delay: 20ms, loss: 5%}", 1)
+	lost := func(seed uint64) (n uint64) {
+		s, err := scenarios.Parse("test.yaml", []byte(text), scenarios.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range trusted(t, Run(context.Background(), s.Plan(seed), Config{})).Links {
+			n = n*1000 + l.Lost
+		}
+		return n
+	}
+	if a, b := lost(1), lost(2); a == b {
+		t.Errorf("seeds 1 and 2 lose the same packets: %d", a)
+	}
+}
+
+// TestNATMatrix holds every pair of NATs against what RFC 4787's behaviours mean for ICE.
+func TestNATMatrix(t *testing.T) {
+	run := Run(context.Background(), builtin(t, "nat-matrix"), Config{})
+	if len(run.Cells) != 72 || run.Error != "" {
+		t.Fatalf("got %d cells, error %q", len(run.Cells), run.Error)
+	}
+	for i := range run.Cells {
+		c := &run.Cells[i]
+		a, b := c.Vary["peers.a.link"].(string), c.Vary["peers.b.link"].(string)
+		hard := func(x, y string) bool { return x == "symmetric" && (y == "symmetric" || y == "port-restricted") }
+		relayed := a == "udp-blocked" || b == "udp-blocked" || hard(a, b) || hard(b, a)
+		want := "direct"
+		switch turn := c.Vary["server.turn.enabled"] == true; {
+		case relayed && turn:
+			want = "relay"
+		case relayed:
+			want = "none"
+		}
+		got := "none"
+		if c.Peers.Connected == 2 {
+			got = "direct"
+		}
+		for _, e := range metrics.SelectEntries(c.Metrics, "ice.selected", metrics.Tags{}) {
+			if e.Tags.Candidate == "relay" && c.Peers.Connected == 2 {
+				got = "relay"
+			}
+		}
+		if got != want {
+			t.Errorf("%s: got %s (%+v), want %s", c.ID, got, c.Peers, want)
+		}
+	}
+	if run.ExitCode != ExitPass {
+		explain(t, run)
+		t.Errorf("exit code %d, want 0", run.ExitCode)
+	}
+}
