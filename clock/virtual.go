@@ -72,6 +72,7 @@ func Settle() { synctest.Wait() }
 // Several calls may go on at once, each with a time of its own.
 func Virtual(ctx context.Context, o Options, f func(ctx context.Context) error) error {
 	b := &bubble{options: o.withDefaults(), outer: ctx, result: make(chan error, 1)}
+	//nolint:contextcheck // virtual time has a context of its own: ctx's channel is none of its channels
 	go b.run(f) // ends with f; is left behind if time stands still, which nothing can end
 	return b.watch()
 }

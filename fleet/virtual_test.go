@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/peerfleet/peerfleet/metrics"
@@ -34,26 +35,22 @@ func TestVirtualRunsAgree(t *testing.T) {
 	}
 	for i := range 4 {
 		before := runtime.GOMAXPROCS(1 + i%2)
-		stop := make(chan struct{})
+		var stop atomic.Bool
 		if i > 1 { // with another load on every core
 			for range runtime.NumCPU() {
-				go spin(stop)
+				go spin(&stop)
 			}
 		}
 		again := trusted(t, Run(context.Background(), plan, Config{}))
-		close(stop)
+		stop.Store(true)
 		runtime.GOMAXPROCS(before)
 		agree(t, first, again)
 	}
 }
 
-func spin(stop <-chan struct{}) {
-	for {
-		select {
-		case <-stop:
-			return
-		default:
-		}
+// spin keeps a core busy.
+func spin(stop *atomic.Bool) {
+	for !stop.Load() {
 	}
 }
 
