@@ -213,15 +213,23 @@ func (h *socketHost) Interfaces() ([]*transport.Interface, error) {
 
 // InterfaceByIndex finds an interface among Interfaces.
 func (h *socketHost) InterfaceByIndex(index int) (*transport.Interface, error) {
-	return h.find(fmt.Sprintf("index %d", index), func(i *transport.Interface) bool { return i.Index == index })
+	return interfaceByIndex(h, index)
 }
 
 // InterfaceByName finds an interface among Interfaces.
 func (h *socketHost) InterfaceByName(name string) (*transport.Interface, error) {
-	return h.find(name, func(i *transport.Interface) bool { return i.Name == name })
+	return interfaceByName(h, name)
 }
 
-func (h *socketHost) find(what string, is func(*transport.Interface) bool) (*transport.Interface, error) {
+func interfaceByIndex(h Host, index int) (*transport.Interface, error) {
+	return findInterface(h, fmt.Sprintf("index %d", index), func(i *transport.Interface) bool { return i.Index == index })
+}
+
+func interfaceByName(h Host, name string) (*transport.Interface, error) {
+	return findInterface(h, name, func(i *transport.Interface) bool { return i.Name == name })
+}
+
+func findInterface(h Host, what string, is func(*transport.Interface) bool) (*transport.Interface, error) {
 	all, err := h.Interfaces()
 	if err != nil {
 		return nil, err

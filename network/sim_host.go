@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -146,7 +147,7 @@ func free[T any](table map[uint16]T, next *uint16, want uint16) (uint16, error) 
 
 // bindable resolves the address that a socket is to be bound to: the IP unset for any.
 func (h *simHost) bindable(network string, ip netip.Addr) (netip.Addr, error) {
-	six := network[len(network)-1] == '6'
+	six := strings.HasSuffix(network, "6")
 	switch ip = ip.Unmap(); {
 	case !ip.IsValid() || ip.IsUnspecified():
 		if six && !h.addr6.IsValid() {
@@ -155,7 +156,7 @@ func (h *simHost) bindable(network string, ip netip.Addr) (netip.Addr, error) {
 		return netip.Addr{}, nil
 	case ip != h.addr4 && ip != h.addr6:
 		return ip, syscall.EADDRNOTAVAIL
-	case six == ip.Is4() && network[len(network)-1] != 'p':
+	case six && ip.Is4() || strings.HasSuffix(network, "4") && !ip.Is4():
 		return ip, syscall.EAFNOSUPPORT
 	}
 	return ip, nil
@@ -163,10 +164,24 @@ func (h *simHost) bindable(network string, ip netip.Addr) (netip.Addr, error) {
 
 // unspecified is how package net shows an address that is none in particular.
 func unspecified(network string) netip.Addr {
-	if network[len(network)-1] == '4' {
+	if strings.HasSuffix(network, "4") {
 		return netip.IPv4Unspecified()
 	}
 	return netip.IPv6Unspecified()
+}
+
+// serves tells whether a socket that is bound to an address, or to any of a network, takes what is
+// sent to another.
+func serves(network string, bound, to netip.Addr) bool {
+	switch {
+	case bound.IsValid():
+		return bound == to
+	case strings.HasSuffix(network, "4"):
+		return to.Is4()
+	case strings.HasSuffix(network, "6"):
+		return !to.Is4()
+	}
+	return true
 }
 
 // see shows a packet to whoever watches the host, and enters it into the network's account.

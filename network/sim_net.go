@@ -2,10 +2,10 @@ package network
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/pion/transport/v4"
 )
@@ -32,7 +32,7 @@ func (h *simHost) resolve(network, text string) (netip.AddrPort, error) {
 }
 
 func (h *simHost) resolveIP(network, host string) (netip.Addr, error) {
-	six := network[len(network)-1] == '6'
+	six := strings.HasSuffix(network, "6")
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
 		to := h.net.lookup(host)
@@ -47,7 +47,7 @@ func (h *simHost) resolveIP(network, host string) (netip.Addr, error) {
 		}
 	}
 	ip = ip.Unmap()
-	if six && ip.Is4() || network[len(network)-1] == '4' && !ip.Is4() {
+	if six && ip.Is4() || strings.HasSuffix(network, "4") && !ip.Is4() {
 		return netip.Addr{}, &net.AddrError{Err: "no suitable address found", Addr: host}
 	}
 	return ip, nil
@@ -231,25 +231,12 @@ func (h *simHost) Interfaces() ([]*transport.Interface, error) {
 
 // InterfaceByIndex finds an interface among Interfaces.
 func (h *simHost) InterfaceByIndex(index int) (*transport.Interface, error) {
-	return h.find(fmt.Sprintf("index %d", index), func(i *transport.Interface) bool { return i.Index == index })
+	return interfaceByIndex(h, index)
 }
 
 // InterfaceByName finds an interface among Interfaces.
 func (h *simHost) InterfaceByName(name string) (*transport.Interface, error) {
-	return h.find(name, func(i *transport.Interface) bool { return i.Name == name })
-}
-
-func (h *simHost) find(what string, is func(*transport.Interface) bool) (*transport.Interface, error) {
-	all, err := h.Interfaces()
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range all {
-		if is(i) {
-			return i, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: %s", transport.ErrInterfaceNotFound, what)
+	return interfaceByName(h, name)
 }
 
 // CreateDialer returns a dialer whose connections count as traffic. Of the dialer given, only the

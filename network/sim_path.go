@@ -108,9 +108,9 @@ func (d *departure) take(p *datagram) {
 		h.net.pass(p, at, (*border)(h))
 		return
 	}
-	size := wireSize(p)
+	packets, size := wire(p)
 	if !p.refusal {
-		up.count(fragments(size), size)
+		up.count(packets, size)
 	}
 	h.net.cross(p, up, size, p.dst, h, capture.Sent, (*border)(h))
 }
@@ -129,12 +129,17 @@ func (b *border) take(p *datagram) {
 		h.net.pool.put(p)
 		return
 	}
+	if !to.admits(p) {
+		h.net.turnAway(p)
+		return
+	}
 	if p.protocol == nat.TCP {
 		(*threshold)(to).take(p)
 		return
 	}
 	p.arriving = to
-	h.net.cross(p, to.link.down, wireSize(p), p.addr, nil, capture.Received, (*doorstep)(to))
+	_, size := wire(p)
+	h.net.cross(p, to.link.down, size, p.addr, nil, capture.Received, (*doorstep)(to))
 }
 
 // threshold is where a segment begins its way down, and comes again while there is no room.
@@ -168,8 +173,7 @@ func (d *doorstep) take(p *datagram) {
 	case p.refusal:
 		h.takeRefusal(p)
 	default:
-		size := wireSize(p)
-		h.link.down.count(fragments(size), size)
+		h.link.down.count(wire(p))
 		h.takeDatagram(p)
 	}
 }
@@ -235,55 +239,20 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// wireSize is a datagram's size on the wire, with the headers of its fragments.
-func wireSize(p *datagram) int {
-	header := udpHeader(p.dst.Addr())
-	size := len(p.buf) + header
-	if size > mtu {
-		ip := header - 8
-		size += (fragments(size) - 1) * ip
+// wire is how many packets a datagram is sent in, and their size with all headers. What is longer than
+// the MTU goes in fragments of a multiple of 8 bytes (RFC 791, RFC 8200 section 4.5).
+func wire(p *datagram) (packets, size int) {
+	ip, room := 20, (mtu-20)&^7
+	if !p.dst.Addr().Is4() {
+		ip, room = 40, (mtu-48)&^7
 	}
-	return size
-}
-
-// fragments is how many packets a datagram of so many bytes on the wire is sent in.
-func fragments(size int) int { return (size + mtu - 1) / mtu }
-
-// lets asks the host's firewall.
-func (h *simHost) lets(p *datagram) bool {
-	f := h.firewall
-	if f == nat.Open || p.refusal {
-		return true
+	n := len(p.buf) + 8
+	if ip+n <= mtu {
+		return 1, ip + n
 	}
-	if !f.Permits(p.protocol, p.dst) {
-		return false
+	if ip == 40 {
+		ip = 48 // with the fragment header
 	}
-	return p.protocol != nat.TCP || f != nat.TLS443Only || h.speaksTLS(p)
-}
-
-// refuse ends a packet at its sender's firewall: datagrams vanish, streams are reset, so that
-// whoever dials knows at once.
-func (s *Simulated) refuse(p *datagram) {
-	h := p.sender
-	h.noteBlocked(p)
-	if p.protocol != nat.TCP || p.flags&capture.RST != 0 {
-		s.pool.put(p)
-		return
-	}
-	s.answer(p, capture.RST)
-}
-
-// answer turns a segment round as an answer without payload to its sender's own host.
-func (s *Simulated) answer(p *datagram, flags capture.Flags) {
-	h := p.sender
-	p.addr, p.dst = p.dst, p.addr
-	p.acknowledged, p.sequence, p.flags = p.sequence+uint32(len(p.buf))+1, 0, flags|capture.ACK
-	p.buf = p.buf[:0]
-	p.counted = false
-	p.arriving = h
-	at, ok := h.link.down.segmentOf(p.due, tcpHeader, p.addr)
-	if !ok {
-		at = later(at, p.due)
-	}
-	s.pass(p, at, (*doorstep)(h))
+	packets = (n + room - 1) / room
+	return packets, n + packets*ip
 }

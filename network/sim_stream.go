@@ -75,7 +75,7 @@ func (h *simHost) dialStream(ctx context.Context, network string, laddr, to neti
 		h.mu.Unlock()
 		return fail(net.ErrClosed)
 	}
-	port, err := h.freeStreamPort(laddr.Port())
+	port, err := h.freeStreamPort(laddr.Port(), to)
 	if err != nil {
 		h.mu.Unlock()
 		return fail(err)
@@ -111,9 +111,12 @@ func (h *simHost) dialStream(ctx context.Context, network string, laddr, to neti
 	return c, nil
 }
 
-// freeStreamPort finds a local port. The caller holds the lock.
-func (h *simHost) freeStreamPort(want uint16) (uint16, error) {
+// freeStreamPort finds a local port for a stream to an address. The caller holds the lock.
+func (h *simHost) freeStreamPort(want uint16, to netip.AddrPort) (uint16, error) {
 	if want != 0 {
+		if h.streams[streamKey{want, to}] != nil {
+			return 0, syscall.EADDRINUSE
+		}
 		return want, nil
 	}
 	taken := make(map[uint16]struct{}, len(h.streams)+len(h.listeners))
@@ -344,29 +347,8 @@ func (c *simStream) reserve(b []byte) (sequence uint32, ok bool, err error) {
 	sequence = c.next
 	c.next += uint32(len(b))
 	c.underWay += len(b)
-	if c.host.firewall == nat.TLS443Only && !c.passed && len(c.first) < 16 {
+	if c.host.firewall.Inspects() && !c.passed && len(c.first) < 16 {
 		c.first = append(c.first, b[:min(len(b), 16)]...)
 	}
 	return sequence, true, nil
-}
-
-// speaksTLS lets a segment pass unless it shows that its stream is not TLS.
-func (h *simHost) speaksTLS(p *datagram) bool {
-	if len(p.buf) == 0 {
-		return true
-	}
-	h.mu.Lock()
-	c := h.streams[streamKey{p.addr.Port(), p.dst}]
-	h.mu.Unlock()
-	if c == nil {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.passed {
-		return true
-	}
-	is, known := nat.TLS(c.first)
-	c.passed = is && known
-	return is || !known
 }

@@ -18,6 +18,9 @@ func (c *simStream) Close() error {
 	c.once.Do(func() {
 		err = nil
 		c.finish()
+		if c.leavesUnread() { // whoever waits to write more has to know
+			c.emit(nil, c.next, capture.RST)
+		}
 		close(c.closed)
 		c.readBy.stop()
 		c.writeBy.stop()
@@ -30,6 +33,13 @@ func (c *simStream) Close() error {
 		c.arrived = nil
 	})
 	return err
+}
+
+// leavesUnread tells whether the far end has written what nobody will read.
+func (c *simStream) leavesUnread() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.arrived)+len(c.early) > 0
 }
 
 // finish sends the end of the stream behind what was written, once.
@@ -183,7 +193,7 @@ func (h *simHost) listenStream(network string, at netip.AddrPort, counted bool) 
 // take opens this end of a stream whose far end has dialled.
 func (l *simListener) take(p *datagram) {
 	h := l.host
-	if l.bound.IsValid() && l.bound != p.dst.Addr() {
+	if !serves(l.network, l.bound, p.dst.Addr()) {
 		h.reset(p)
 		return
 	}
@@ -191,6 +201,10 @@ func (l *simListener) take(p *datagram) {
 	c.answered = true
 	close(c.opened)
 	c.far = p.from
+	h.mu.Lock() // before Accept may return it
+	h.streams[streamKey{c.local.Port(), c.remote}] = c
+	h.mu.Unlock()
+	h.net.open.Add(1)
 	l.mu.Lock()
 	full := len(l.waiting) >= backlog || isClosed(l.closed)
 	if !full {
@@ -198,13 +212,10 @@ func (l *simListener) take(p *datagram) {
 	}
 	l.mu.Unlock()
 	if full {
+		c.forget()
 		h.reset(p)
 		return
 	}
-	h.mu.Lock()
-	h.streams[streamKey{c.local.Port(), c.remote}] = c
-	h.mu.Unlock()
-	h.net.open.Add(1)
 	q := h.net.pool.get(0)
 	q.addr, q.dst = c.local, c.remote
 	q.kind, q.protocol, q.sender = kindStream, p.protocol, h

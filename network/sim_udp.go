@@ -122,18 +122,7 @@ func (c *simUDP) write(b []byte, addr netip.AddrPort) (int, error) {
 
 // WriteBatch sends one by one: there is no system to be called.
 func (c *simUDP) WriteBatch(packets []Packet) (int, error) {
-	for i := range packets {
-		var err error
-		if packets[i].Addr == nil {
-			_, err = c.Write(packets[i].Data)
-		} else {
-			_, err = c.WriteTo(packets[i].Data, packets[i].Addr)
-		}
-		if err != nil {
-			return i, err
-		}
-	}
-	return len(packets), nil
+	return c.writeEach(packets)
 }
 
 // takeDatagram puts a datagram into the socket that it is for. Where there is none, its sender is
@@ -143,7 +132,7 @@ func (h *simHost) takeDatagram(p *datagram) {
 	c := h.datagrams[p.dst.Port()]
 	h.mu.Unlock()
 	switch {
-	case c == nil || c.bound.IsValid() && c.bound != p.dst.Addr():
+	case c == nil || !serves(c.network, c.bound, p.dst.Addr()):
 		h.unreachable(p)
 		return
 	case c.remote.IsValid() && c.remote != p.addr:

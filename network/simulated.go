@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -61,9 +62,18 @@ func NewSimulated(c SimulatedConfig) *Simulated {
 	}
 }
 
-// Attach adds a host. A name that is taken and a profile that a link could not honour are refused.
+// Attach adds a host. A name that is taken, a NAT or firewall that there is not, and a profile that a
+// link could not honour are refused.
 func (s *Simulated) Attach(spec HostSpec) (Host, error) {
 	var errs []error
+	for _, n := range []nat.NAT{spec.Gateway.NAT, spec.Gateway.Carrier} {
+		if n.Kind != "" && !slices.Contains(nat.Kinds(), n.Kind) {
+			errs = append(errs, fmt.Errorf("unknown nat %q", n.Kind))
+		}
+	}
+	if err := checkFirewall(spec.Firewall); err != nil {
+		errs = append(errs, err)
+	}
 	if err := spec.Up.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("up: %w", err))
 	}
@@ -90,8 +100,8 @@ func (s *Simulated) Attach(spec HostSpec) (Host, error) {
 	return h, nil
 }
 
-// Lateness is how much later than due packets were handed on, in µs; always 0 in virtual time. The
-// histogram is the caller's.
+// Lateness is how much later than due packets were handed on, in µs; nothing is late in virtual
+// time, which a histogram shows as its floor of 1 µs. The histogram is the caller's.
 func (s *Simulated) Lateness() *metrics.Hist { return s.scheduler.latenessCopy() }
 
 // Overflows is how many packets were dropped because a program did not read its socket: losses

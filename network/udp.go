@@ -21,6 +21,7 @@ const socketBuffer = 1 << 20
 // and not from when the program reads; the scheduler puts it into the mailbox, which reads then
 // take from. A socket that has a pump keeps it.
 type socketUDP struct {
+	udpCalls
 	host      *socketHost
 	up, down  *direction
 	conn      *net.UDPConn
@@ -64,6 +65,7 @@ func newSocketUDP(h *socketHost, conn *net.UDPConn) *socketUDP {
 		idle: make(chan struct{}, 1), closed: make(chan struct{}),
 		mail: mailbox{ready: make(chan struct{}, 1)},
 	}
+	c.raw = c
 	c.refs.Store(1)
 	if a, ok := conn.LocalAddr().(*net.UDPAddr); ok {
 		c.v4 = a.AddrPort().Addr().Is4()

@@ -89,6 +89,29 @@ func (c udpCalls) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, er
 	return n, len(oob), nil
 }
 
+func addrString(a net.Addr) string {
+	if a == nil {
+		return "<nil>"
+	}
+	return a.String()
+}
+
+// writeEach sends packets one by one and stops at the first error.
+func (c udpCalls) writeEach(packets []Packet) (int, error) {
+	for i := range packets {
+		var err error
+		if packets[i].Addr == nil {
+			_, err = c.Write(packets[i].Data)
+		} else {
+			_, err = c.WriteTo(packets[i].Data, packets[i].Addr)
+		}
+		if err != nil {
+			return i, err
+		}
+	}
+	return len(packets), nil
+}
+
 // WriteToAddrPort is the way out that ICE prefers; it does not allocate.
 func (c udpCalls) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
 	return c.raw.write(b, addr)

@@ -179,39 +179,3 @@ func (in *inbound) take(p *datagram) {
 }
 
 func (in *inbound) discard(p *datagram) { in.host.net.pool.put(p) }
-
-// Read takes the next datagram, from whomever it is.
-func (c *socketUDP) Read(b []byte) (int, error) {
-	n, _, err := c.read(b)
-	return n, err
-}
-
-// ReadFrom implements net.PacketConn; the address is a *net.UDPAddr.
-func (c *socketUDP) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, addr, err := c.ReadFromUDP(b)
-	if addr == nil {
-		return n, nil, err
-	}
-	return n, addr, err
-}
-
-// ReadFromUDP is ReadFrom with the address's own type.
-func (c *socketUDP) ReadFromUDP(b []byte) (int, *net.UDPAddr, error) {
-	n, addr, err := c.read(b)
-	if err != nil {
-		return n, nil, err
-	}
-	return n, net.UDPAddrFromAddrPort(addr), nil
-}
-
-// ReadMsgUDP never has out-of-band data.
-func (c *socketUDP) ReadMsgUDP(b, _ []byte) (n, oobn, flags int, addr *net.UDPAddr, err error) {
-	n, addr, err = c.ReadFromUDP(b)
-	return n, 0, 0, addr, err
-}
-
-// ReadFromAddrPort is the way in that ICE prefers; it does not allocate.
-func (c *socketUDP) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) { return c.read(b) }
-
-// ReadFromUDPAddrPort is ReadFromAddrPort by the name package net gives it.
-func (c *socketUDP) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) { return c.read(b) }

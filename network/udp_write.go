@@ -117,57 +117,6 @@ func (out *outbound) discard(p *datagram) {
 	}
 }
 
-// Write sends to the peer of a connected socket.
-func (c *socketUDP) Write(b []byte) (int, error) { return c.write(b, netip.AddrPort{}) }
-
-// WriteTo implements net.PacketConn; addr is a *net.UDPAddr. A packet that the link loses or
-// still holds counts as written.
-func (c *socketUDP) WriteTo(b []byte, addr net.Addr) (int, error) {
-	udp, ok := addr.(*net.UDPAddr)
-	if !ok {
-		return 0, c.fault("write", &net.AddrError{Err: "not a UDP address", Addr: addrString(addr)})
-	}
-	return c.WriteToUDP(b, udp)
-}
-
-func addrString(a net.Addr) string {
-	if a == nil {
-		return "<nil>"
-	}
-	return a.String()
-}
-
-// WriteToUDP is WriteTo with the address's own type.
-func (c *socketUDP) WriteToUDP(b []byte, addr *net.UDPAddr) (int, error) {
-	if addr == nil {
-		return 0, c.fault("write", &net.AddrError{Err: "missing address"})
-	}
-	return c.write(b, addr.AddrPort())
-}
-
-// WriteMsgUDP ignores out-of-band data, which no link carries.
-func (c *socketUDP) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
-	if addr == nil {
-		n, err = c.Write(b)
-	} else {
-		n, err = c.WriteToUDP(b, addr)
-	}
-	if err != nil {
-		return n, 0, err
-	}
-	return n, len(oob), nil
-}
-
-// WriteToAddrPort is the way out that ICE prefers; it does not allocate.
-func (c *socketUDP) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
-	return c.write(b, addr)
-}
-
-// WriteToUDPAddrPort is WriteToAddrPort by the name package net gives it.
-func (c *socketUDP) WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error) {
-	return c.write(b, addr)
-}
-
 // batch is what one call of the kernel for many packets needs.
 type batch struct {
 	messages []ipv4.Message
@@ -183,18 +132,7 @@ func (c *socketUDP) WriteBatch(packets []Packet) (int, error) {
 	if runtime.GOOS == "linux" && len(packets) > 1 && !c.up.impaired.Load() && !c.blocked {
 		return c.kernelBatch(packets)
 	}
-	for i := range packets {
-		var err error
-		if packets[i].Addr == nil {
-			_, err = c.Write(packets[i].Data)
-		} else {
-			_, err = c.WriteTo(packets[i].Data, packets[i].Addr)
-		}
-		if err != nil {
-			return i, err
-		}
-	}
-	return len(packets), nil
+	return c.writeEach(packets)
 }
 
 func (c *socketUDP) kernelBatch(packets []Packet) (sent int, err error) {
