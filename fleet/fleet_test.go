@@ -31,9 +31,6 @@ func planOf(t testing.TB, text string) scenarios.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Unsupported(); err != nil {
-		t.Fatal(err)
-	}
 	return s.Plan(s.Seed)
 }
 

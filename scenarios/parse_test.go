@@ -249,9 +249,6 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := parseText(t, string(src), Options{})
-	if err := s.Unsupported(); err != nil {
-		t.Errorf("got %v unsupported, want nothing", err)
-	}
 	if got := len(s.models); got != 12 {
 		t.Errorf("got %d cells, want 12", got)
 	}

@@ -66,10 +66,6 @@ func Parse(file string, src []byte, o Options) (*Scenario, error) {
 	return s, nil
 }
 
-// Unsupported is a *ParseError with the parts of a valid scenario that this version cannot carry
-// out, nil if there are none. This version carries out everything.
-func (s *Scenario) Unsupported() error { return nil }
-
 // parse is the state of reading one file.
 type parse struct {
 	*faults

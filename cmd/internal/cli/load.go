@@ -46,13 +46,10 @@ func findScenario(arg string) (source, error) {
 	return source{arg, text}, nil
 }
 
-// parseScenario parses and makes sure that this version can carry the scenario out.
+// parseScenario parses a scenario; its faults are the user's.
 func parseScenario(s source, o scenarios.Options) (*scenarios.Scenario, error) {
 	sc, err := scenarios.Parse(s.name, s.text, o)
 	if err != nil {
-		return nil, usageError{err}
-	}
-	if err := sc.Unsupported(); err != nil {
 		return nil, usageError{err}
 	}
 	return sc, nil
