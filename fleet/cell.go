@@ -13,6 +13,7 @@ import (
 	"github.com/peerfleet/peerfleet/bots"
 	"github.com/peerfleet/peerfleet/metrics"
 	"github.com/peerfleet/peerfleet/network"
+	"github.com/peerfleet/peerfleet/network/capture"
 	"github.com/peerfleet/peerfleet/scenarios"
 )
 
@@ -30,9 +31,10 @@ type outcome struct {
 	cell       metrics.Cell
 	thresholds []metrics.ThresholdResult
 	findings   []metrics.Finding
-	length     time.Duration // of the cell, on its own clock
-	aborted    bool          // by a threshold: no further cells
-	err        error         // a fault of peerfleet's own
+	length     time.Duration    // of the cell, on its own clock
+	aborted    bool             // by a threshold: no further cells
+	packets    []capture.Packet // of the traced peer
+	err        error            // a fault of peerfleet's own
 }
 
 // conductor runs one cell.
@@ -85,6 +87,11 @@ func conduct(ctx context.Context, plan scenarios.Plan, index int, c Config, boar
 	}
 	if err := l.Close(context.WithoutCancel(ctx)); err != nil {
 		c.Logger.Warn("close lab", "cell", x.cell.ID, "error", err)
+	}
+	for i := range x.cell.Peers {
+		if p := &x.cell.Peers[i]; l.recorder != nil && p.Name == c.Trace {
+			out.cell.Trace, out.packets = l.recorder.trace(p.Name, x.epoch.Add(p.JoinAt))
+		}
 	}
 	return out
 }

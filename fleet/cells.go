@@ -50,9 +50,12 @@ func carryOutCells(ctx context.Context, plan scenarios.Plan, c Config, run *metr
 	}
 	wg.Wait()
 	traces := fnv.New64a()
-	for _, out := range outcomes {
+	for i, out := range outcomes {
 		if out == nil {
 			break
+		}
+		if c.Captured != nil && out.cell.Trace != nil {
+			c.Captured(i, out.packets)
 		}
 		if out.cell.TraceHash != "" {
 			traces.Write([]byte(out.cell.TraceHash))
@@ -107,8 +110,8 @@ func onClock(ctx context.Context, plan scenarios.Plan, i int, c Config, board *b
 }
 
 // attempts is how often a cell is conducted whose time has stood still: a lock inside the WebRTC
-// stack that is held over a wait can stop it, depending on how the machine runs goroutines. What a
-// cell gives depends on its plan alone, so that another attempt is as good as the first.
+// stack that is held over a wait can stop it, depending on how the machine runs goroutines. The
+// cell begins anew, with nothing of the attempt before.
 const attempts = 3
 
 // board shows how far the cells have got: conductors write on it, in whichever time, and one

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/peerfleet/peerfleet/metrics"
+	"github.com/peerfleet/peerfleet/network/capture"
 	"github.com/peerfleet/peerfleet/scenarios"
 )
 
@@ -19,6 +20,12 @@ type Config struct {
 	Logger   *slog.Logger // nil: discard
 	Progress func(Status) // called about once a second of real time from one goroutine; nil: no progress
 	Live     func(*metrics.Set, CellProgress)
+
+	// Trace names a peer whose connecting is told packet by packet, in Cell.Trace; only on a
+	// simulated network. "": nobody's. Captured is handed its packets, cell by cell in the order of
+	// the plan, when all are over; they are the caller's then. Nil: they are not wanted.
+	Trace    string
+	Captured func(cell int, packets []capture.Packet)
 
 	onLab func(*lab) // tests break what a lab is made of
 }

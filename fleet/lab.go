@@ -33,6 +33,7 @@ type lab struct {
 	net      emulator
 	sim      *network.Simulated // the same, on a simulated network; else nil
 	hosts    []network.Host     // by peer
+	recorder *recorder          // of the traced peer; nil: nobody is
 	stack    *bots.Stack
 	target   func(peer int) signaling.Target
 	server   network.Host // nil with a target of the user's
@@ -91,9 +92,14 @@ func newLab(ctx context.Context, plan scenarios.Plan, cell scenarios.Cell, c Con
 	}
 	for i := range cell.Peers {
 		p := cell.Peers[i]
-		h, err := l.net.Attach(network.HostSpec{
+		spec := network.HostSpec{
 			Name: p.Name, Up: p.Up, Down: p.Down, Gateway: p.Gateway, Firewall: p.Firewall, Seed: p.Seed,
-		})
+		}
+		if p.Name == c.Trace && l.sim != nil {
+			l.recorder = &recorder{}
+			spec.Tap = l.recorder.see
+		}
+		h, err := l.net.Attach(spec)
 		if err != nil {
 			return l, fmt.Errorf("attach %s: %w", p.Name, err)
 		}

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/peerfleet/peerfleet/metrics"
+	"github.com/peerfleet/peerfleet/network/capture"
 	"github.com/peerfleet/peerfleet/scenarios"
 )
 
@@ -135,5 +137,63 @@ func TestNATMatrix(t *testing.T) {
 	if run.ExitCode != ExitPass {
 		explain(t, run)
 		t.Errorf("exit code %d, want 0", run.ExitCode)
+	}
+}
+
+// TestVirtualInterrupt ends a run from outside: what was measured by then is there.
+func TestVirtualInterrupt(t *testing.T) {
+	plan := builtin(t, "smoke")
+	plan.Cells[0].Duration = 10 * time.Hour
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	run := Run(ctx, plan, Config{Progress: func(s Status) {
+		if s.Phase == "measuring" {
+			cancel()
+		}
+	}})
+	if run.ExitCode != ExitInterrupted || run.Verdict != "interrupted" || run.Error != "" {
+		t.Errorf("got exit code %d, %s, error %q, want an interrupted run", run.ExitCode, run.Verdict, run.Error)
+	}
+	if len(run.Cells) != 1 || run.Cells[0].Peers.Connected != 4 || run.SimulatedS < 4 || run.SimulatedS > 36000 {
+		t.Errorf("got %d cells, %v s, want what was measured until then", len(run.Cells), run.SimulatedS)
+	}
+}
+
+// TestTrace tells one peer's connecting: every layer in its order, and the packets that show it.
+func TestTrace(t *testing.T) {
+	var packets []capture.Packet
+	run := Run(context.Background(), builtin(t, "smoke"), Config{Trace: "direct-1", Captured: func(cell int, p []capture.Packet) {
+		if cell != 0 || packets != nil {
+			t.Errorf("got packets of cell %d, want those of the only one, once", cell)
+		}
+		packets = p
+	}})
+	trace := trusted(t, run).Trace
+	if trace == nil || trace.Peer != "direct-1" || len(packets) < 100 {
+		t.Fatalf("got %+v and %d packets", trace, len(packets))
+	}
+	next := 0
+	order := []string{"join", "takeConfiguration (offer)", "takeConfiguration (answer)", "Binding request, USE-CANDIDATE", "ClientHello", "RTP pt 96"}
+	for _, s := range trace.Steps {
+		if next < len(order) && s.What == order[next] {
+			next++
+		}
+	}
+	if next < len(order) {
+		t.Errorf("%q is not in its place in %+v", order[next], trace.Steps)
+	}
+	var measured, seen float64
+	for _, p := range run.Cells[0].PeersDetail {
+		if p.Name == "direct-1" {
+			measured = p.Connect["first_packet"]
+		}
+	}
+	for _, s := range trace.Steps {
+		if seen == 0 && s.Layer == "media" && s.Direction == "received" {
+			seen = s.TMS
+		}
+	}
+	if measured == 0 || math.Abs(seen-measured) > 0.01 {
+		t.Errorf("first media on the wire at %v ms, want %v as the peer measured", seen, measured)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type runFlags struct {
 	out, seed, clock, network, duration, repeat string
 	set, allowHosts                             []string
 	target, format, baseline, metricsAddr       string
+	trace                                       string
 	dryRun, quiet, noColor, json                bool
 }
 
@@ -49,6 +51,7 @@ func runCommand(ctx context.Context, env Env) *cobra.Command {
 	fl.StringVar(&f.format, "format", strings.Join(reports.Formats(), ","), "what to write into the folder")
 	fl.StringVar(&f.baseline, "baseline", "", "compare with earlier runs (not available yet)")
 	fl.StringVar(&f.metricsAddr, "metrics", "", "serve Prometheus metrics on this address while running")
+	fl.StringVar(&f.trace, "trace", "", "tell this peer's connecting packet by packet, as a plot and as pcapng")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "print the plan and its predicted cost, start nothing")
 	fl.BoolVar(&f.quiet, "quiet", false, "no progress")
 	fl.BoolVar(&f.noColor, "no-color", false, "no colours")
@@ -125,6 +128,10 @@ func loadPlans(env Env, f *runFlags, args []string) ([]scenarios.Plan, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", src.name, err))
 			continue
 		}
+		if err := traceable(p, f.trace); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", src.name, err))
+			continue
+		}
 		plans = append(plans, p)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -193,10 +200,14 @@ func carryOut(ctx context.Context, env Env, f *runFlags, formats []string, plans
 			return runs, fmt.Errorf("make report folder: %w", err)
 		}
 		show := newProgress(env, f.quiet)
-		r := fleet.Run(ctx, p, fleet.Config{Tool: toolInfo(), Progress: show.update, Live: live.observer()})
+		show.announce(p, runtime.GOMAXPROCS(0))
+		kept := captures{peer: f.trace}
+		r := fleet.Run(ctx, p, fleet.Config{
+			Tool: toolInfo(), Progress: show.update, Live: live.observer(), Trace: f.trace, Captured: kept.take,
+		})
 		show.done()
 		runs = append(runs, r)
-		if err := writeReport(r, dir, formats); err != nil {
+		if err := errors.Join(writeReport(r, dir, formats), kept.write(dir)); err != nil {
 			return runs, err
 		}
 		fmt.Fprint(env.Stdout, reports.Summary(reports.Build(r), env.color()))
