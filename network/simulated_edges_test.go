@@ -33,7 +33,9 @@ func TestSimulatedCloseFreesTheWriter(t *testing.T) {
 		case <-time.After(time.Second):
 			t.Error("the writer still waits")
 			must(t, near.Close())
-			<-done
+			if err := <-done; err == nil {
+				t.Error("all was written though nobody reads")
+			}
 		}
 	})
 }
