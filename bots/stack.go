@@ -74,7 +74,7 @@ const replayWindow = 1024
 // connection: when it ends, so do handshakes with TURN servers.
 func (s *Stack) open(ctx context.Context, host network.Host, purpose signaling.Purpose, i iceSettings) (*webrtc.PeerConnection, error) {
 	e := webrtc.SettingEngine{}
-	e.SetNet(host)
+	e.SetNet(turnNet{host})
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.DisableActiveTCP(true)
 	e.DisableCloseByDTLS(true) // see rtpstream.CloseWithPeer
@@ -84,11 +84,7 @@ func (s *Stack) open(ctx context.Context, host network.Host, purpose signaling.P
 	e.SetSrflxAcceptanceMinWait(0)
 	e.SetPrflxAcceptanceMinWait(0)
 	e.SetRelayAcceptanceMinWait(i.relayWait)
-	if i.tlsRoots != nil {
-		if d := newTURNDialer(ctx, host, i.servers, i.tlsRoots); d != nil {
-			e.SetICEProxyDialer(d)
-		}
-	}
+	e.SetICEProxyDialer(newTURNDialer(ctx, host, i.servers, i.tlsRoots))
 	e.DisableMediaEngineCopy(true)
 	e.SetSRTPReplayProtectionWindow(replayWindow)
 	e.LoggerFactory = &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}

@@ -18,19 +18,17 @@ const turnHandshake = 10 * time.Second
 
 // turnDialer connects ICE agents to TURN servers over TCP and TLS. An agent left to itself trusts a
 // turns: server by the system's authorities and can be told of no other, but takes the connections
-// of a proxy's dialer as they are: it is given this one, and there is no proxy.
+// of a proxy's dialer as they are: it is given this one, and there is no proxy. Its connections do
+// not wait for permissions.
 type turnDialer func(network, address string) (net.Conn, error)
 
 // Dial implements proxy.Dialer of golang.org/x/net.
 func (d turnDialer) Dial(network, address string) (net.Conn, error) { return d(network, address) }
 
-// newTURNDialer makes a dialer for these servers, nil if none of them is spoken to over TLS. What
-// it opens counts as the host's media traffic. When ctx ends, so do handshakes.
+// newTURNDialer makes a dialer for these servers; with roots nil it trusts whom the system trusts.
+// What it opens counts as the host's media traffic. When ctx ends, so do handshakes.
 func newTURNDialer(ctx context.Context, host network.Host, servers []webrtc.ICEServer, roots *x509.CertPool) turnDialer {
 	secure := overTLS(servers)
-	if len(secure) == 0 {
-		return nil
-	}
 	return func(network, address string) (net.Conn, error) {
 		to, err := host.ResolveTCPAddr(network, address)
 		if err != nil {
@@ -42,7 +40,7 @@ func newTURNDialer(ctx context.Context, host network.Host, servers []webrtc.ICES
 		}
 		name, ok := secure[address]
 		if !ok {
-			return conn, nil
+			return &turnStreamConn{Conn: conn}, nil
 		}
 		// Every message is a record of its own, however long: the far end has it at once.
 		c := tls.Client(conn, &tls.Config{
@@ -54,7 +52,7 @@ func newTURNDialer(ctx context.Context, host network.Host, servers []webrtc.ICES
 			_ = conn.Close() // the handshake says what went wrong
 			return nil, err
 		}
-		return c, nil
+		return &turnStreamConn{Conn: c}, nil
 	}
 }
 
