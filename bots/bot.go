@@ -30,6 +30,8 @@ type Config struct {
 	JoinTimeout time.Duration  // of a join, up to the last track that is due
 	DataPeers   []uint32       // indexes of the others in the room, for data-channel echoes
 	Logger      *slog.Logger
+
+	CandidateGap time.Duration // see rtpstream.NewCandidates
 }
 
 // Bot is one synthetic peer. Its methods are safe for concurrent use; actions are carried out in

@@ -2,7 +2,6 @@ package bots
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -16,26 +15,25 @@ import (
 
 // connection is one of a bot's media connections; it implements signaling.Connection.
 type connection struct {
-	s    *stay
-	spec signaling.ConnectionSpec
-	pc   *webrtc.PeerConnection
-	end  context.CancelFunc // of what its ICE agent dials
-	wg   sync.WaitGroup     // readers of tracks and feedback
-	born time.Time
-	up   atomic.Bool
-	shut atomic.Bool
+	s      *stay
+	spec   signaling.ConnectionSpec
+	pc     *webrtc.PeerConnection
+	remote *rtpstream.Candidates
+	end    context.CancelFunc // of what its ICE agent dials
+	wg     sync.WaitGroup     // readers of tracks and feedback
+	born   time.Time
+	up     atomic.Bool
+	shut   atomic.Bool
 
 	closed   chan struct{} // Close has finished
 	closeErr error
 
-	mu        sync.Mutex // guards what follows
-	held      []webrtc.ICECandidateInit
-	described bool
-	streams   map[string]string
-	senders   map[*rtpstream.Track]*webrtc.RTPSender
-	channel   *webrtc.DataChannel
-	marks     connectionMarks
-	packets   []rtcp.Packet // reused by feedback
+	mu      sync.Mutex // guards what follows
+	streams map[string]string
+	senders map[*rtpstream.Track]*webrtc.RTPSender
+	channel *webrtc.DataChannel
+	marks   connectionMarks
+	packets []rtcp.Packet // reused by feedback
 }
 
 // connectionMarks are the moments a connection went through; zero when it did not get there.
@@ -60,7 +58,7 @@ func newConnection(s *stay, spec signaling.ConnectionSpec) (*connection, error) 
 		return nil, fmt.Errorf("open %s connection: %w", spec.Purpose, err)
 	}
 	c := &connection{
-		s: s, spec: spec, pc: pc, end: end, born: time.Now(), closed: make(chan struct{}), senders: map[*rtpstream.Track]*webrtc.RTPSender{},
+		s: s, spec: spec, pc: pc, end: end, remote: rtpstream.NewCandidates(pc, s.b.c.CandidateGap), born: time.Now(), closed: make(chan struct{}), senders: map[*rtpstream.Track]*webrtc.RTPSender{},
 	}
 	rtpstream.CloseWithPeer(pc, s.b.skew())
 	pc.OnICECandidate(c.onCandidate)
@@ -229,10 +227,11 @@ func (c *connection) Answer(ctx context.Context, offer signaling.Description) (s
 		return "", fmt.Errorf("create answer: %w", err)
 	}
 	text, err := c.setLocal(sdp)
-	if err == nil {
-		c.negotiated()
+	if err != nil {
+		return "", err
 	}
-	return text, err
+	c.negotiated()
+	return text, c.remote.Release()
 }
 
 // Accept implements signaling.Connection.
@@ -246,7 +245,7 @@ func (c *connection) Accept(ctx context.Context, answer signaling.Description) e
 		return err
 	}
 	c.negotiated()
-	return nil
+	return c.remote.Release()
 }
 
 func (c *connection) negotiated() {
@@ -267,18 +266,10 @@ func (c *connection) setRemote(t webrtc.SDPType, d signaling.Description) error 
 		c.marks.remoteCandidate = now
 	}
 	c.mu.Unlock()
-	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: t, SDP: d.SDP}); err != nil {
+	if err := c.remote.Describe(webrtc.SessionDescription{Type: t, SDP: d.SDP}); err != nil {
 		return fmt.Errorf("apply remote %s: %w", t, err)
 	}
-	c.mu.Lock()
-	held := c.held
-	c.held, c.described = nil, true
-	c.mu.Unlock()
-	var errs []error
-	for _, i := range held {
-		errs = append(errs, c.pc.AddICECandidate(i))
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // AddCandidate implements signaling.Connection: candidates that come before the description wait
@@ -296,13 +287,8 @@ func (c *connection) AddCandidate(k signaling.Candidate) error {
 	if c.marks.remoteCandidate.IsZero() {
 		c.marks.remoteCandidate = time.Now()
 	}
-	if !c.described {
-		c.held = append(c.held, init)
-		c.mu.Unlock()
-		return nil
-	}
 	c.mu.Unlock()
-	return c.pc.AddICECandidate(init)
+	return c.remote.Add(init)
 }
 
 // Close implements signaling.Connection. It waits for every goroutine of the connection.

@@ -160,6 +160,7 @@ func (x *conductor) makeBots() {
 			Peer: p, Host: x.lab.hosts[i], Target: x.lab.target(i), Stack: x.lab.stack,
 			ICEServers: x.lab.iceServers(p.Name), TLSRoots: x.lab.roots, Epoch: x.epoch, JoinTimeout: x.cell.JoinTimeout,
 			DataPeers: others(rooms[p.Room], uint32(p.Index), p.Data.Rate > 0), Logger: x.c.Logger,
+			CandidateGap: x.lab.candidateGap(),
 		}))
 	}
 }

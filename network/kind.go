@@ -10,8 +10,15 @@ const (
 	kindDTLS
 	kindRTCP
 	kindStream
-	kindRTP impair.Kind = 0x100 // plus the payload type
+	kindControl                     // of SCTP
+	kindRTP     impair.Kind = 0x100 // plus the payload type
 )
+
+// shortRecord is the size in bytes of the largest encrypted DTLS record that has no room for SCTP
+// data: a header of 13, a nonce of 8, 28 of SCTP such as a bare acknowledgement, and a tag of 16.
+// Acknowledgements leave an SCTP stack before or after the data of the same instant, as chance has
+// it; a kind of their own puts them in order.
+const shortRecord = 65
 
 // kindOf tells what a datagram carries by its first bytes (RFC 7983, RFC 5761 section 4). What TURN
 // relays in a channel is of the kind of what is inside (RFC 8656 section 12.4).
@@ -25,6 +32,8 @@ func kindOf(p []byte) impair.Kind {
 	switch b := p[0]; {
 	case b < 4:
 		return kindSTUN
+	case b == 23 && len(p) <= shortRecord:
+		return kindControl
 	case b >= 20 && b < 64:
 		return kindDTLS
 	case b>>6 != 2:

@@ -172,9 +172,11 @@ func (s *scheduler) collect(spare []*datagram) []*datagram {
 		slices.SortStableFunc(in, canonical)
 	}
 	for i, p := range in {
-		s.push(p)
-		in[i] = nil
+		if s.settle == nil || !repeatsCheck(in, i) {
+			s.push(p)
+		}
 	}
+	clear(in)
 	return in
 }
 

@@ -77,6 +77,39 @@ func canonical(a, b *datagram) int {
 	return 0
 }
 
+// repeatsCheck tells whether a packet is the same connectivity check as one that its socket has sent
+// at this instant. An ICE agent of pion's that learns of something while it is looking at its pairs
+// looks once more or not, as chance has it; the network takes such a check, and what it would have
+// brought about, for the first one's.
+func repeatsCheck(sent []*datagram, i int) bool {
+	p := sent[i]
+	body := checkBody(p)
+	if body == nil {
+		return false
+	}
+	for i--; i >= 0; i-- {
+		q := sent[i]
+		if q.origin != p.origin || q.dst != p.dst || q.kind != p.kind {
+			return false
+		}
+		if bytes.Equal(checkBody(q), body) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkBody is what two checks of a pair have in common: the attributes up to MESSAGE-INTEGRITY and
+// FINGERPRINT, which end a check (RFC 8445 section 7.2.2). It is nil for anything else.
+func checkBody(p *datagram) []byte {
+	const header, seal = 20, 24 + 8
+	b := p.buf
+	if p.kind != kindSTUN || len(b) < header+seal || b[0] != 0 || b[1] != 1 {
+		return nil
+	}
+	return b[header : len(b)-seal]
+}
+
 // The places that a packet passes are receivers of the scheduler, which alone calls them. The time
 // of what they do is the packet's own, so that on the wall clock the goroutine's lateness does not
 // add up along the way.

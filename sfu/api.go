@@ -18,9 +18,6 @@ import (
 // already, so the wait is hardly one.
 const gatherTimeout = 5 * time.Second
 
-// maxHeldCandidates bounds the candidates kept until the description they belong to.
-const maxHeldCandidates = 64
-
 // replayWindow is how late a packet may come before SRTP takes it for a replay (RFC 3711 section
 // 3.3.2), in packets. A repair comes a round trip late, which at the usual 64 would be too late
 // on any fast stream over a long path.
@@ -96,29 +93,4 @@ func setLocal(ctx context.Context, pc *webrtc.PeerConnection, d webrtc.SessionDe
 func candidateInit(c signaling.Candidate) webrtc.ICECandidateInit {
 	line := uint16(max(c.MLine, 0))
 	return webrtc.ICECandidateInit{Candidate: c.Candidate, SDPMid: &c.MID, SDPMLineIndex: &line}
-}
-
-// trickle holds remote candidates back until there is a description they can belong to.
-type trickle struct {
-	described bool
-	held      []webrtc.ICECandidateInit
-}
-
-// take returns a candidate if it can be used now.
-func (t *trickle) take(c signaling.Candidate) (webrtc.ICECandidateInit, bool) {
-	init := candidateInit(c)
-	if t.described {
-		return init, true
-	}
-	if len(t.held) < maxHeldCandidates {
-		t.held = append(t.held, init)
-	}
-	return init, false
-}
-
-// release returns what was held back, now that there is a description.
-func (t *trickle) release() []webrtc.ICECandidateInit {
-	held := t.held
-	t.described, t.held = true, nil
-	return held
 }

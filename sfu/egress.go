@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/peerfleet/peerfleet/rtpstream"
 	"github.com/peerfleet/peerfleet/signaling"
 	"github.com/pion/webrtc/v4"
 )
@@ -21,6 +22,7 @@ type egress struct {
 	room    *room
 	v       signaling.Viewing
 	pc      *webrtc.PeerConnection
+	remote  *rtpstream.Candidates
 	channel *webrtc.DataChannel
 	log     *slog.Logger
 
@@ -33,7 +35,6 @@ type egress struct {
 	mu      sync.Mutex // guards what follows
 	wg      sync.WaitGroup
 	closing bool
-	trickle trickle
 	views   []*view
 	off     map[muted]bool
 	state   webrtc.PeerConnectionState
@@ -54,7 +55,7 @@ func newEgress(s *SFU, v signaling.Viewing) (*egress, error) {
 		return nil, err
 	}
 	e := &egress{
-		s: s, v: v, pc: pc, log: s.c.Logger.With("room", v.Room, "viewer", v.Viewer),
+		s: s, v: v, pc: pc, remote: rtpstream.NewCandidates(pc, s.c.CandidateGap), log: s.c.Logger.With("room", v.Room, "viewer", v.Viewer),
 		wake: make(chan struct{}, 1), answers: make(chan answer),
 		done: make(chan struct{}), closed: make(chan struct{}), off: map[muted]bool{},
 	}
@@ -197,13 +198,7 @@ func (e *egress) AddCandidate(c signaling.Candidate) error {
 	if c.Candidate == "" {
 		return nil // the end of candidates: checks go on for as long as ICE cares
 	}
-	e.mu.Lock()
-	init, now := e.trickle.take(c)
-	e.mu.Unlock()
-	if !now {
-		return nil
-	}
-	if err := e.pc.AddICECandidate(init); err != nil {
+	if err := e.remote.Add(candidateInit(c)); err != nil {
 		return fmt.Errorf("candidate of viewer %q: %w", e.v.Viewer, err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/peerfleet/peerfleet/rtpstream"
 	"github.com/peerfleet/peerfleet/signaling"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
@@ -15,11 +16,12 @@ import (
 
 // ingress receives one published stream; it implements signaling.Ingress.
 type ingress struct {
-	s    *SFU
-	room *room
-	p    signaling.Publication
-	pc   *webrtc.PeerConnection
-	log  *slog.Logger
+	s      *SFU
+	room   *room
+	p      signaling.Publication
+	pc     *webrtc.PeerConnection
+	remote *rtpstream.Candidates
+	log    *slog.Logger
 
 	quit        <-chan struct{} // closed by cancel
 	cancel      context.CancelFunc
@@ -30,7 +32,6 @@ type ingress struct {
 	mu      sync.Mutex // guards what follows
 	wg      sync.WaitGroup
 	closing bool
-	trickle trickle
 	sources []*source
 	state   webrtc.PeerConnectionState
 	up      bool // has been connected
@@ -43,7 +44,7 @@ func newIngress(s *SFU, p signaling.Publication) (*ingress, error) {
 		return nil, err
 	}
 	in := &ingress{
-		s: s, p: p, pc: pc, log: s.c.Logger.With("room", p.Room, "stream", p.Stream),
+		s: s, p: p, pc: pc, remote: rtpstream.NewCandidates(pc, s.c.CandidateGap), log: s.c.Logger.With("room", p.Room, "stream", p.Stream),
 		negotiating: make(chan struct{}, 1), kick: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -84,16 +85,8 @@ func (in *ingress) Answer(ctx context.Context, offer string) (string, error) {
 		return "", ErrClosed
 	}
 	d := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}
-	if err := in.pc.SetRemoteDescription(d); err != nil {
+	if err := in.remote.Describe(d); err != nil {
 		return "", fmt.Errorf("apply offer of stream %q: %w", in.p.Stream, err)
-	}
-	in.mu.Lock()
-	held := in.trickle.release()
-	in.mu.Unlock()
-	for _, c := range held {
-		if err := in.pc.AddICECandidate(c); err != nil {
-			in.log.Debug("candidate refused", "candidate", c.Candidate, "error", err)
-		}
 	}
 	answer, err := in.pc.CreateAnswer(nil)
 	if err != nil {
@@ -102,7 +95,14 @@ func (in *ingress) Answer(ctx context.Context, offer string) (string, error) {
 	if err := in.expect(offer); err != nil {
 		return "", err
 	}
-	return setLocal(ctx, in.pc, answer)
+	text, err := setLocal(ctx, in.pc, answer)
+	if err != nil {
+		return "", err
+	}
+	if err := in.remote.Release(); err != nil {
+		in.log.Debug("candidates refused", "error", err)
+	}
+	return text, nil
 }
 
 // expect makes a source for each kind that the offer sends. Viewers are offered them when the
@@ -158,13 +158,7 @@ func (in *ingress) AddCandidate(c signaling.Candidate) error {
 	if c.Candidate == "" {
 		return nil // the end of candidates: checks go on for as long as ICE cares
 	}
-	in.mu.Lock()
-	init, now := in.trickle.take(c)
-	in.mu.Unlock()
-	if !now {
-		return nil
-	}
-	if err := in.pc.AddICECandidate(init); err != nil {
+	if err := in.remote.Add(candidateInit(c)); err != nil {
 		return fmt.Errorf("candidate of stream %q: %w", in.p.Stream, err)
 	}
 	return nil

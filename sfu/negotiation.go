@@ -88,16 +88,11 @@ func (e *egress) offer(ctx context.Context) error {
 
 func (e *egress) apply(sdp string) error {
 	d := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}
-	if err := e.pc.SetRemoteDescription(d); err != nil {
+	if err := e.remote.Describe(d); err != nil {
 		return fmt.Errorf("apply answer of viewer %q: %w", e.v.Viewer, err)
 	}
-	e.mu.Lock()
-	held := e.trickle.release()
-	e.mu.Unlock()
-	for _, c := range held {
-		if err := e.pc.AddICECandidate(c); err != nil {
-			e.log.Debug("candidate refused", "candidate", c.Candidate, "error", err)
-		}
+	if err := e.remote.Release(); err != nil {
+		e.log.Debug("candidates refused", "error", err)
 	}
 	return nil
 }

@@ -35,7 +35,8 @@ type Config struct {
 	DisconnectedTimeout, FailedTimeout time.Duration
 	// AnswerTimeout is how long a viewer may leave an offer unanswered. Default 10 s.
 	AnswerTimeout time.Duration
-	Logger        *slog.Logger // nil: discard
+	CandidateGap  time.Duration // see rtpstream.NewCandidates
+	Logger        *slog.Logger  // nil: discard
 }
 
 func (c Config) withDefaults() Config {
