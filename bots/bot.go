@@ -31,7 +31,9 @@ type Config struct {
 	DataPeers   []uint32       // indexes of the others in the room, for data-channel echoes
 	Logger      *slog.Logger
 
-	CandidateGap time.Duration // see rtpstream.NewCandidates
+	// ICEGap keeps apart what a connection learns of, see rtpstream.NewCandidates, and what the
+	// connections of a bot begin at one instant.
+	ICEGap time.Duration
 }
 
 // Bot is one synthetic peer. Its methods are safe for concurrent use; actions are carried out in

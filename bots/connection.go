@@ -3,6 +3,7 @@ package bots
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,7 @@ type connection struct {
 	end    context.CancelFunc // of what its ICE agent dials
 	wg     sync.WaitGroup     // readers of tracks and feedback
 	born   time.Time
+	delay  time.Duration // of every offer and answer, see delayOf
 	up     atomic.Bool
 	shut   atomic.Bool
 
@@ -58,7 +60,8 @@ func newConnection(s *stay, spec signaling.ConnectionSpec) (*connection, error) 
 		return nil, fmt.Errorf("open %s connection: %w", spec.Purpose, err)
 	}
 	c := &connection{
-		s: s, spec: spec, pc: pc, end: end, remote: rtpstream.NewCandidates(pc, s.b.c.CandidateGap), born: time.Now(), closed: make(chan struct{}), senders: map[*rtpstream.Track]*webrtc.RTPSender{},
+		s: s, spec: spec, pc: pc, end: end, remote: rtpstream.NewCandidates(pc, s.b.c.ICEGap), born: time.Now(),
+		delay: s.b.delayOf(spec), closed: make(chan struct{}), senders: map[*rtpstream.Track]*webrtc.RTPSender{},
 	}
 	rtpstream.CloseWithPeer(pc, s.b.skew())
 	pc.OnICECandidate(c.onCandidate)
@@ -71,6 +74,7 @@ func newConnection(s *stay, spec signaling.ConnectionSpec) (*connection, error) 
 
 // Offer implements signaling.Connection.
 func (c *connection) Offer(ctx context.Context, o signaling.OfferOptions) (string, error) {
+	time.Sleep(c.delay)
 	release, err := c.s.b.c.Stack.slot(ctx)
 	if err != nil {
 		return "", err
@@ -206,6 +210,7 @@ func (c *connection) setLocal(d webrtc.SessionDescription) (string, error) {
 
 // Answer implements signaling.Connection.
 func (c *connection) Answer(ctx context.Context, offer signaling.Description) (string, error) {
+	time.Sleep(c.delay)
 	release, err := c.s.b.c.Stack.slot(ctx)
 	if err != nil {
 		return "", err
@@ -317,6 +322,17 @@ func (c *connection) Close() error {
 func (b *Bot) skew() time.Duration {
 	return time.Millisecond + time.Duration(b.c.Peer.Index%1000)*7301*time.Nanosecond
 }
+
+// delayOf is a time of up to twenty gaps that is a connection's own, and zero without a gap: what
+// the connections of a stay begin to do at one instant gets an order.
+func (b *Bot) delayOf(spec signaling.ConnectionSpec) time.Duration {
+	h := fnv.New32a()
+	_, _ = fmt.Fprintf(h, "%s %s %s", spec.Purpose, spec.ID, spec.Stream) // never fails
+	return b.c.ICEGap * 20 * time.Duration(h.Sum32()%delays) / delays
+}
+
+// delays is a prime, which spreads what delayOf returns.
+const delays = 19997
 
 // goOwned runs f in a goroutine that Close waits for; false once the connection is closing.
 func (c *connection) goOwned(f func()) bool {

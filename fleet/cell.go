@@ -52,6 +52,10 @@ type conductor struct {
 	crowd  crowd
 	traces serverTraffic
 
+	// Taken before the peers say goodbye all at once, which measures nothing.
+	account []metrics.Link
+	trace   string // hash of the packets; empty where it tells nothing
+
 	joins     map[int]chan struct{} // closed when a peer's first join is over; not changed once act runs
 	wg        sync.WaitGroup        // joins and actions under way
 	aborted   atomic.Bool
@@ -82,9 +86,7 @@ func conduct(ctx context.Context, plan scenarios.Plan, index int, c Config, boar
 	out.length = ended.Sub(x.epoch)
 	out.cell.SimulatedS = out.length.Seconds()
 	out.aborted = x.aborted.Load()
-	if l.sim != nil && x.virtual() {
-		out.cell.TraceHash = fmt.Sprintf("%016x", l.sim.TraceHash())
-	}
+	out.cell.TraceHash = x.trace
 	if err := l.Close(context.WithoutCancel(ctx)); err != nil {
 		c.Logger.Warn("close lab", "cell", x.cell.ID, "error", err)
 	}
@@ -129,6 +131,10 @@ func (x *conductor) run(ctx context.Context) {
 	x.wg.Wait()
 	stopWatching()
 	watch.Wait()
+	x.account = x.links()
+	if x.lab.sim != nil && x.virtual() {
+		x.trace = fmt.Sprintf("%016x", x.lab.sim.TraceHash())
+	}
 	x.leave(context.WithoutCancel(ctx))
 }
 
@@ -160,7 +166,7 @@ func (x *conductor) makeBots() {
 			Peer: p, Host: x.lab.hosts[i], Target: x.lab.target(i), Stack: x.lab.stack,
 			ICEServers: x.lab.iceServers(p.Name), TLSRoots: x.lab.roots, Epoch: x.epoch, JoinTimeout: x.cell.JoinTimeout,
 			DataPeers: others(rooms[p.Room], uint32(p.Index), p.Data.Rate > 0), Logger: x.c.Logger,
-			CandidateGap: x.lab.candidateGap(),
+			ICEGap: x.lab.iceGap(),
 		}))
 	}
 }

@@ -59,7 +59,7 @@ func (x *conductor) gather(out *outcome, ended time.Time) {
 	})
 	slices.SortStableFunc(cell.PeersDetail, worstFirst)
 	x.serverMetrics(set)
-	cell.Links = x.links()
+	cell.Links = x.account
 	cell.Audit, out.findings = x.audit(cell.Links, sums, set)
 	cell.Metrics = set.Entries()
 	cell.Series = metrics.MergeTimelines(int(ended.Sub(x.epoch)/time.Second), lines...)

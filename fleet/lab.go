@@ -241,8 +241,8 @@ func addressOf(h network.Host) (netip.Addr, error) {
 	return netip.Addr{}, errors.New("the host has no IPv4 address")
 }
 
-// candidateGap keeps remote candidates apart where that is what decides, and time is free.
-func (l *lab) candidateGap() time.Duration {
+// iceGap keeps remote candidates apart where that is what decides, and time is free.
+func (l *lab) iceGap() time.Duration {
 	if l.sim == nil {
 		return 0
 	}
@@ -256,7 +256,7 @@ func (l *lab) startServer(cell scenarios.Cell, c Config) (string, error) {
 		return "", err
 	}
 	l.server = host
-	if l.sfu, err = sfu.New(sfu.Config{Host: host, CandidateGap: l.candidateGap(), Logger: c.Logger}); err != nil {
+	if l.sfu, err = sfu.New(sfu.Config{Host: host, ICEGap: l.iceGap(), Logger: c.Logger}); err != nil {
 		return "", err
 	}
 	l.onClose(l.sfu.Close)

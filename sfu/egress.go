@@ -55,7 +55,7 @@ func newEgress(s *SFU, v signaling.Viewing) (*egress, error) {
 		return nil, err
 	}
 	e := &egress{
-		s: s, v: v, pc: pc, remote: rtpstream.NewCandidates(pc, s.c.CandidateGap), log: s.c.Logger.With("room", v.Room, "viewer", v.Viewer),
+		s: s, v: v, pc: pc, remote: rtpstream.NewCandidates(pc, s.c.ICEGap), log: s.c.Logger.With("room", v.Room, "viewer", v.Viewer),
 		wake: make(chan struct{}, 1), answers: make(chan answer),
 		done: make(chan struct{}), closed: make(chan struct{}), off: map[muted]bool{},
 	}

@@ -44,7 +44,7 @@ func newIngress(s *SFU, p signaling.Publication) (*ingress, error) {
 		return nil, err
 	}
 	in := &ingress{
-		s: s, p: p, pc: pc, remote: rtpstream.NewCandidates(pc, s.c.CandidateGap), log: s.c.Logger.With("room", p.Room, "stream", p.Stream),
+		s: s, p: p, pc: pc, remote: rtpstream.NewCandidates(pc, s.c.ICEGap), log: s.c.Logger.With("room", p.Room, "stream", p.Stream),
 		negotiating: make(chan struct{}, 1), kick: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
