@@ -35,7 +35,7 @@ type Config struct {
 	DisconnectedTimeout, FailedTimeout time.Duration
 	// AnswerTimeout is how long a viewer may leave an offer unanswered. Default 10 s.
 	AnswerTimeout time.Duration
-	ICEGap  time.Duration // see rtpstream.NewCandidates
+	ICEGap        time.Duration // see rtpstream.NewCandidates
 	Logger        *slog.Logger  // nil: discard
 }
 
