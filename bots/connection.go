@@ -205,7 +205,8 @@ func (c *connection) setLocal(d webrtc.SessionDescription) (string, error) {
 	if err := c.pc.SetLocalDescription(d); err != nil {
 		return "", fmt.Errorf("apply local %s: %w", d.Type, err)
 	}
-	return d.SDP, nil
+	// Each candidate is signaled by itself. Which of them are here as well, when ICE restarts, is chance.
+	return rtpstream.StripCandidates(d.SDP), nil
 }
 
 // Answer implements signaling.Connection.

@@ -1,7 +1,10 @@
 package bots
 
 import (
+	"cmp"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -362,6 +365,9 @@ func (t *tally) recording() *Recording {
 		SendLateness: t.sendLateness, StartLateness: t.startLateness,
 		PacketsSent: t.sentPackets, PacketsRead: t.readPackets,
 	}
+	slices.SortStableFunc(r.Detail.Tracks, func(a, b metrics.TrackDetail) int {
+		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.Kind, b.Kind))
+	})
 	for _, l := range t.lines {
 		r.Timelines = append(r.Timelines, l)
 	}

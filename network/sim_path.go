@@ -3,6 +3,7 @@ package network
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"time"
@@ -62,8 +63,7 @@ func rankOrigins(sent []*datagram) {
 func (p *datagram) head() []byte { return p.buf[:min(len(p.buf), 4)] }
 
 // canonical orders what was sent at one instant: by host, by socket, then by what it is, as STUN
-// before DTLS before RTCP before RTP. Within that the order of sending stands, which alone decides
-// between STUN messages: an answer and a check put the other way round cost ICE a round.
+// before DTLS before RTCP before RTP. Within that the order of sending stands.
 func canonical(a, b *datagram) int {
 	if c := cmp.Or(
 		cmp.Compare(a.sender.index, b.sender.index), cmp.Compare(a.origin.rank, b.origin.rank),
@@ -71,43 +71,24 @@ func canonical(a, b *datagram) int {
 	); c != 0 {
 		return c
 	}
-	if a.kind == kindRTCP && len(a.buf) > 1 && len(b.buf) > 1 {
+	switch {
+	case a.kind == kindSTUN:
+		return cmp.Compare(stunTurn(a.buf), stunTurn(b.buf))
+	case a.kind == kindRTCP && len(a.buf) > 1 && len(b.buf) > 1:
 		return cmp.Or(cmp.Compare(a.buf[1], b.buf[1]), cmp.Compare(len(a.buf), len(b.buf)))
+	case a.kind >= kindRTP:
+		return cmp.Compare(rtpTimestamp(a.buf), rtpTimestamp(b.buf))
 	}
 	return 0
 }
 
-// repeatsCheck tells whether a packet is the same connectivity check as one that its socket has sent
-// at this instant. An ICE agent of pion's that learns of something while it is looking at its pairs
-// looks once more or not, as chance has it; the network takes such a check, and what it would have
-// brought about, for the first one's.
-func repeatsCheck(sent []*datagram, i int) bool {
-	p := sent[i]
-	body := checkBody(p)
-	if body == nil {
-		return false
+// rtpTimestamp puts repairs in order: a request for those of several streams reaches as many goroutines.
+func rtpTimestamp(b []byte) uint32 {
+	b = relayed(b)
+	if len(b) < 12 {
+		return 0
 	}
-	for i--; i >= 0; i-- {
-		q := sent[i]
-		if q.origin != p.origin || q.dst != p.dst || q.kind != p.kind {
-			return false
-		}
-		if bytes.Equal(checkBody(q), body) {
-			return true
-		}
-	}
-	return false
-}
-
-// checkBody is what two checks of a pair have in common: the attributes up to MESSAGE-INTEGRITY and
-// FINGERPRINT, which end a check (RFC 8445 section 7.2.2). It is nil for anything else.
-func checkBody(p *datagram) []byte {
-	const header, seal = 20, 24 + 8
-	b := p.buf
-	if p.kind != kindSTUN || len(b) < header+seal || b[0] != 0 || b[1] != 1 {
-		return nil
-	}
-	return b[header : len(b)-seal]
+	return binary.BigEndian.Uint32(b[4:])
 }
 
 // The places that a packet passes are receivers of the scheduler, which alone calls them. The time

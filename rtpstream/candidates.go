@@ -83,6 +83,12 @@ func (c *Candidates) add(i webrtc.ICECandidateInit) error {
 	return c.pc.AddICECandidate(i)
 }
 
+// StripCandidates is a description without its candidates.
+func StripCandidates(sdp string) string {
+	rest, _ := splitCandidates(sdp)
+	return rest
+}
+
 // splitCandidates takes the candidates (RFC 8839 section 5.1) out of a description.
 func splitCandidates(sdp string) (rest string, found []webrtc.ICECandidateInit) {
 	var b strings.Builder

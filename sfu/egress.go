@@ -120,6 +120,9 @@ func (e *egress) negotiate(ctx context.Context) error {
 	outstanding, started := false, false
 	for first := true; ; first = false {
 		if !outstanding {
+			// One offer for all that begins at this instant, and behind what else the viewer is told
+			// at it, such as the answer to its own offer.
+			time.Sleep(e.s.c.ICEGap * 2)
 			changed, err := e.reconcile()
 			if err != nil {
 				return err

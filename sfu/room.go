@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -42,6 +43,8 @@ func (r *room) announce(sources []*source) {
 			r.sources = append(r.sources, s)
 		}
 	}
+	// By name, so that which of two streams that begin at one instant was faster does not show.
+	slices.SortStableFunc(r.sources, func(a, b *source) int { return strings.Compare(a.in.p.Stream, b.in.p.Stream) })
 	r.mu.Unlock()
 	r.wake()
 }
