@@ -202,6 +202,10 @@ func (b *Bot) Expect(stream, kind string, on bool, now time.Time) {
 // Loss is how many packets of the received tracks never came, and how many should have, so far.
 func (b *Bot) Loss() (lost, expected uint64) { return b.tally.loss() }
 
+// EndRecording has the bot measure no more. It precedes the goodbye of a whole cell, in which peers
+// go in an order that is chance.
+func (b *Bot) EndRecording() { b.tally.end() }
+
 // Recording is everything the bot measured, once its window is over and it has left.
 func (b *Bot) Recording() *Recording { return b.tally.recording() }
 

@@ -52,6 +52,7 @@ type tally struct {
 	sentPackets   uint64
 	readPackets   uint64
 	open          bool // the window is
+	over          bool // the goodbye has begun: nothing more counts
 	began         time.Time
 	before        network.Traffic // at the start of the window
 	rtt           *metrics.Hist
@@ -93,6 +94,9 @@ func newTally(c Config) *tally {
 func (t *tally) event(at time.Time, what, detail string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
 	t.events = append(t.events, Event{At: at, What: what, Detail: detail})
 }
 
@@ -112,6 +116,9 @@ func (t *tally) started(v visit, now time.Time) {
 func (t *tally) sent(late time.Duration, packets int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
 	t.sendLateness.Record(late.Microseconds())
 	t.sentPackets += uint64(packets)
 }
@@ -303,6 +310,9 @@ const minSecond = 10
 func (t *tally) second(now time.Time, kind string, s secondOf) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
 	if s.delayN > 0 {
 		t.lineLocked("media.delay", kind, "ms").Add(now.Add(-time.Second/2), float64(s.delaySum)/float64(s.delayN)/1e3)
 	}
@@ -323,6 +333,9 @@ func (t *tally) loss() (lost, expected uint64) {
 func (t *tally) traffic(now time.Time, upBPS, downBPS float64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
 	t.lineLocked("bandwidth.peer.up", "", "bit/s").Add(now.Add(-time.Second/2), upBPS)
 	t.lineLocked("bandwidth.peer.down", "", "bit/s").Add(now.Add(-time.Second/2), downBPS)
 }
@@ -349,10 +362,20 @@ func (t *tally) snapshot(now time.Time, traffic network.Traffic) *metrics.Set {
 	return set
 }
 
+// end has what follows not count.
+func (t *tally) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
+}
+
 // lost makes a peer that had connected a failed one.
 func (t *tally) lost(now time.Time, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
 	t.failLocked(now, err)
 }
 

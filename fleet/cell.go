@@ -131,6 +131,9 @@ func (x *conductor) run(ctx context.Context) {
 	x.wg.Wait()
 	stopWatching()
 	watch.Wait()
+	for _, b := range x.bots {
+		b.EndRecording()
+	}
 	x.account = x.links()
 	if x.lab.sim != nil && x.virtual() {
 		x.trace = fmt.Sprintf("%016x", x.lab.sim.TraceHash())

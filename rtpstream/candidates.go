@@ -16,7 +16,7 @@ const maxHeldCandidates = 64
 // but looks no further when it learns of another meanwhile; a gap between them makes it act the
 // same in every run. It is safe for concurrent use.
 type Candidates struct {
-	pc   *webrtc.PeerConnection
+	pc   remoteEnd
 	gap  time.Duration
 	turn chan struct{} // held by who uses what follows; a channel, for virtual time passes meanwhile
 
@@ -24,10 +24,16 @@ type Candidates struct {
 	held      []webrtc.ICECandidateInit
 }
 
+// remoteEnd is what of a webrtc.PeerConnection learns of the far end.
+type remoteEnd interface {
+	SetRemoteDescription(d webrtc.SessionDescription) error
+	AddICECandidate(c webrtc.ICECandidateInit) error
+}
+
 // NewCandidates makes the only way of remote descriptions and candidates to a connection. The gap
 // precedes every candidate. It is meant for virtual time, where any will do, and zero elsewhere:
 // there it would cost more than it says.
-func NewCandidates(pc *webrtc.PeerConnection, gap time.Duration) *Candidates {
+func NewCandidates(pc remoteEnd, gap time.Duration) *Candidates {
 	return &Candidates{pc: pc, gap: gap, turn: make(chan struct{}, 1)}
 }
 

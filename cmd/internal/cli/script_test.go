@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/peerfleet/peerfleet/fleet"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -44,6 +47,21 @@ func TestScripts(t *testing.T) {
 				}
 				if got != want {
 					ts.Fatalf("exit code %d, want %d", got, want)
+				}
+			},
+			"same": func(ts *testscript.TestScript, _ bool, args []string) {
+				var runs [2]map[string]any
+				for i := range runs {
+					ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[i])), &runs[i]))
+					for _, key := range []string{"started", "elapsed_s"} {
+						if runs[i][key] == nil {
+							ts.Fatalf("%s has no %s", args[i], key)
+						}
+						delete(runs[i], key)
+					}
+				}
+				if diff := cmp.Diff(runs[0], runs[1]); diff != "" {
+					ts.Fatalf("-%s +%s:\n%s", args[0], args[1], diff)
 				}
 			},
 		},
