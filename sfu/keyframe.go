@@ -17,10 +17,26 @@ func keyframeTest(mimeType string) func([]byte) bool {
 	return nil
 }
 
-// vp8Keyframe looks behind the payload descriptor (RFC 7741 sections 4.2 and 4.3).
+// vp8Keyframe looks behind the payload descriptor.
 func vp8Keyframe(p []byte) bool {
+	frame := vp8Frame(p)
+	return len(frame) > 0 && frame[0]&1 == 0
+}
+
+// vp8Size is the picture's size in pixels where the payload begins a keyframe (RFC 6386 section 9.1).
+func vp8Size(p []byte) (width, height int, ok bool) {
+	f := vp8Frame(p)
+	if len(f) < 10 || f[0]&1 != 0 || f[3] != 0x9d || f[4] != 0x01 || f[5] != 0x2a {
+		return 0, 0, false
+	}
+	return int(f[7]&0x3f)<<8 | int(f[6]), int(f[9]&0x3f)<<8 | int(f[8]), true
+}
+
+// vp8Frame is the beginning of a frame, behind the payload descriptor (RFC 7741 section 4.2); nil
+// where the payload does not begin one.
+func vp8Frame(p []byte) []byte {
 	if len(p) < 2 || p[0]&0x10 == 0 || p[0]&0x07 != 0 {
-		return false // not the start of the first partition
+		return nil // not the start of the first partition
 	}
 	at := 1
 	if p[0]&0x80 != 0 {
@@ -28,7 +44,7 @@ func vp8Keyframe(p []byte) bool {
 		at = 2
 		if extension&0x80 != 0 {
 			if len(p) <= at {
-				return false
+				return nil
 			}
 			at += 1 + int(p[at]>>7) // a long picture ID has its top bit set
 		}
@@ -39,7 +55,7 @@ func vp8Keyframe(p []byte) bool {
 			at++
 		}
 	}
-	return len(p) > at && p[at]&1 == 0
+	return p[min(at, len(p)):]
 }
 
 // h264Keyframe looks for an IDR slice or a sequence parameter set, alone, aggregated or as the

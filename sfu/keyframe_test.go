@@ -37,12 +37,38 @@ func TestKeyframes(t *testing.T) {
 	}
 }
 
+func TestVP8Size(t *testing.T) {
+	key := func(descriptor ...byte) []byte {
+		// RFC 6386 section 9.1: frame tag, start code, 14 bits of width and of height under 2 of scale.
+		return append(descriptor, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x42, 0x68, 0x81)
+	}
+	for _, c := range []struct {
+		name          string
+		payload       []byte
+		width, height int
+	}{
+		{"key", key(0x10), 640, 360},
+		{"key behind a long descriptor", key(0x90, 0xf0, 0x85, 0x01, 0x02, 0x03), 640, 360},
+		{"later packet of a key", key(0x00), 0, 0},
+		{"cut off", key(0x10)[:9], 0, 0},
+		{"no start code", append([]byte{0x10}, make([]byte, 20)...), 0, 0},
+		{"delta", append([]byte{0x10, 0x11}, key()[1:]...), 0, 0},
+		{"nothing", nil, 0, 0},
+	} {
+		width, height, ok := vp8Size(c.payload)
+		if width != c.width || height != c.height || ok != (c.width > 0) {
+			t.Errorf("%s: got %d x %d, %v, want %d x %d", c.name, width, height, ok, c.width, c.height)
+		}
+	}
+}
+
 func FuzzKeyframes(f *testing.F) {
 	f.Add([]byte{0x90, 0xf0, 0x85, 0x01, 0x02, 0x03, 0x00})
 	f.Add([]byte{0x78, 0, 2, 0x68, 1, 0, 2, 0x65, 1})
 	f.Add([]byte{0x7c, 0x85})
 	f.Fuzz(func(_ *testing.T, p []byte) {
 		vp8Keyframe(p)
+		vp8Size(p)
 		h264Keyframe(p)
 	})
 }

@@ -1,6 +1,8 @@
 package sfu
 
-import "github.com/pion/webrtc/v4"
+import (
+	"github.com/pion/webrtc/v4"
+)
 
 // maxBuffered is how much may wait for a viewer in its data channel; more is dropped, for that
 // viewer alone.
@@ -14,24 +16,34 @@ func (s *SFU) relay(r *room, m webrtc.DataChannelMessage, stream string, from *e
 		if e == from || from == nil && e.v.Exclude == stream {
 			continue
 		}
-		c := e.channel
-		if c.ReadyState() != webrtc.DataChannelStateOpen {
-			continue
-		}
-		if c.BufferedAmount()+uint64(len(m.Data)) > maxBuffered {
-			s.dropped.Add(1)
-			continue
-		}
-		var err error
-		if m.IsString {
-			err = c.SendText(string(m.Data))
-		} else {
-			err = c.Send(m.Data)
-		}
-		if err != nil {
-			s.dropped.Add(1)
-			continue
-		}
-		s.relayed.Add(1)
+		e.send(m)
 	}
+}
+
+// send writes a message to the viewer's data channel, where that is open and has room.
+func (e *egress) send(m webrtc.DataChannelMessage) {
+	c := e.channel
+	if c.ReadyState() != webrtc.DataChannelStateOpen {
+		return
+	}
+	if c.BufferedAmount()+uint64(len(m.Data)) > maxBuffered {
+		e.s.dropped.Add(1)
+		return
+	}
+	var err error
+	if m.IsString {
+		err = c.SendText(string(m.Data))
+	} else {
+		err = c.Send(m.Data)
+	}
+	if err != nil {
+		e.s.dropped.Add(1)
+		return
+	}
+	e.s.relayed.Add(1)
+}
+
+// Notify implements signaling.Egress.
+func (e *egress) Notify(text string) {
+	e.send(webrtc.DataChannelMessage{IsString: true, Data: []byte(text)})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,8 @@ type source struct {
 	wanted   atomic.Bool                        // a keyframe
 	requests atomic.Int32                       // since the last keyframe
 	asked    time.Time                          // owned by the ingress loop
+	size     atomic.Uint64                      // of the last keyframe: width<<32 | height
+	rate     rate                               // owned by the ingress loop but for its result
 
 	mu    sync.Mutex // guards views
 	views []*view
@@ -92,6 +95,7 @@ func (s *source) feedback(now time.Time, buf []rtcp.Packet) []rtcp.Packet {
 		return buf
 	}
 	buf = r.Feedback(now, buf)
+	s.rate.note(r.Stats().Bytes, now)
 	if s.keyframeDue(now) {
 		s.in.s.keyframeRequests.Add(1)
 		buf = append(buf, &rtcp.PictureLossIndication{SenderSSRC: localSSRC, MediaSSRC: r.SSRC()})
@@ -131,8 +135,11 @@ func (s *source) forward(t *webrtc.TrackRemote) {
 			s.track.SetCodec(codec.RTPCodecCapability)
 			key = keyframeTest(codec.MimeType)
 		}
-		if key != nil && s.wanted.Load() && key(payload) {
+		if key != nil && key(payload) {
 			s.wanted.Store(false)
+			if width, height, ok := vp8Size(payload); ok && strings.EqualFold(codec.MimeType, webrtc.MimeTypeVP8) {
+				s.size.Store(uint64(width)<<32 | uint64(height))
+			}
 		}
 		socket.hold()
 		// Errors are those of connections that are going; each notices by its own means.

@@ -30,8 +30,17 @@ type Ingress interface {
 	// with all candidates in it.
 	Answer(ctx context.Context, offer string) (answer string, err error)
 	AddCandidate(c Candidate) error
+	// Info is what is known of the stream by now.
+	Info() StreamInfo
 	// Close ends the stream for everybody and waits. It is idempotent.
 	Close() error
+}
+
+// StreamInfo describes a published stream as it arrives; what is not known is zero.
+type StreamInfo struct {
+	Width, Height      int     // of the last keyframe, in pixels; told by VP8 only
+	VideoCodec         string  // such as "VP8" or "H264"
+	VideoBPS, AudioBPS float64 // RTP packets of the last second, in bit/s
 }
 
 // Viewing is a participant who receives a room's streams.
@@ -57,6 +66,9 @@ type Egress interface {
 	// Enable switches the forwarding of a stream's tracks of a kind ("audio", "video") on or
 	// off, without renegotiation.
 	Enable(stream, kind string, on bool)
+	// Notify sends text over the data channel. It does not wait: the text is lost where the
+	// channel is not open, or has no room.
+	Notify(text string)
 	// Close ends the viewing and waits. It is idempotent.
 	Close() error
 }

@@ -33,6 +33,7 @@ type client struct {
 	viewers    map[string]*viewer    // by play ID
 	seats      map[string]*seat      // by room
 	turn       <-chan struct{}       // closed when the youngest session has opened its media
+	lobby      lobby                 // what joinRoom was last asked for
 	sessions   bool                  // there has been one
 	detached   bool
 }
@@ -131,7 +132,7 @@ func (c *client) refuse(definition, id string) { c.send(failure(definition, id))
 func (c *client) receive(frame []byte) {
 	m, err := decode(frame)
 	if err != nil {
-		c.server.log.Debug("message ignored", "error", err)
+		c.malformed(err)
 		return
 	}
 	s := c.server
@@ -141,6 +142,10 @@ func (c *client) receive(frame []byte) {
 		return
 	}
 	switch m.Command {
+	case cmdJoinRoom:
+		c.joinRoom(m)
+	case cmdLeaveRoom:
+		c.leaveRoom(m)
 	case cmdPing:
 		c.send(object{"command": cmdPong})
 	case cmdGetICEServer:
@@ -150,6 +155,18 @@ func (c *client) receive(frame []byte) {
 	default:
 		c.receiveFor(m)
 	}
+}
+
+// malformed answers what is no message of the protocol: the cause is of our own words alone, since
+// pages show it.
+func (c *client) malformed(err error) {
+	s := c.server
+	s.log.Debug("malformed message", "error", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := failure(defMalformed, "")
+	o["information"] = "a message is a JSON object with a command and fields of their own types"
+	c.send(o)
 }
 
 // receiveFor acts on a message that concerns a stream.
@@ -212,8 +229,7 @@ func (c *client) stop(m message) {
 		c.send(notification(noticePublishFinished, p.id))
 	}
 	if v := c.viewer(m.StreamID); v != nil {
-		v.end()
-		c.send(notification(noticePlayFinished, v.id))
+		v.finish()
 	}
 }
 

@@ -260,6 +260,69 @@ func TestDirectory(t *testing.T) {
 	})
 }
 
+// TestStreamsAndViewers asks about what flows, and who looks on.
+func TestStreamsAndViewers(t *testing.T) {
+	inBubble(t, Config{}, func(b *bench) {
+		p := b.page()
+		p.say("getStreamInfo", "a")
+		p.want("error no_stream_exist a")
+		p.live("a", "r")
+		info := map[string]any{
+			"streamWidth": 640.0, "streamHeight": 360.0, "videoCodec": "VP8", "videoBitrate": 500000.0, "audioBitrate": 32000.0,
+		}
+		ask := func(command, id string) map[string]any {
+			p.say(command, id)
+			m := p.last()
+			p.want(inWords(m))
+			return m
+		}
+		if d := cmp.Diff([]any{info}, ask("getStreamInfo", "a")["streamInfo"]); d != "" {
+			t.Errorf("a stream (-want +got):\n%s", d)
+		}
+		p.live("b", "r")
+		if d := cmp.Diff([]any{info, info}, ask("getStreamInfo", "r")["streamInfo"]); d != "" {
+			t.Errorf("a room (-want +got):\n%s", d)
+		}
+
+		v := b.page()
+		play := playOf("r", "")
+		play["subscriberId"], play["subscriberName"] = "7", "Vera"
+		v.send(play)
+		synctest.Wait()
+		if got := ask("getSubscriberCount", "r")["count"]; got != 1.0 {
+			t.Errorf("viewers: got %v, want 1", got)
+		}
+		viewer := func(connected string) []any {
+			return []any{`{"concurrentConnectionsLimit":1,"connected":` + connected +
+				`,"currentConcurrentConnections":1,"streamId":"r","subscriberId":"7","subscriberName":"Vera"}`}
+		}
+		if d := cmp.Diff(viewer("false"), ask("getSubscribers", "r")["subscriberList"]); d != "" {
+			t.Errorf("viewers (-want +got):\n%s", d)
+		}
+		v.send(answer("r"))
+		synctest.Wait()
+		if d := cmp.Diff(viewer("true"), ask("getSubscribers", "r")["subscriberList"]); d != "" {
+			t.Errorf("viewers (-want +got):\n%s", d)
+		}
+		if d := cmp.Diff([]any{}, ask("getSubscribers", "nothing")["subscriberList"]); d != "" {
+			t.Errorf("viewers of nothing (-want +got):\n%s", d)
+		}
+		for id, want := range map[string]string{
+			"a": "stream a: answered true, connected true, started true\n", "r": "room r: 2 streams, 1 viewers\n", "x": "unknown\n",
+		} {
+			if got := ask("getDebugInfo", id)["debugInfo"]; got != want {
+				t.Errorf("debug info of %s: got %q, want %q", id, got, want)
+			}
+		}
+		b.conference.Log()
+		p.say("stop", "b")
+		synctest.Wait()
+		if got := strings.Join(b.conference.Log(), "; "); !strings.Contains(got, `notify viewer-1 {"command":"event","eventType":"TRACK_LIST_UPDATED","streamId":"r"}`) {
+			t.Errorf("got %s, want the viewer notified", got)
+		}
+	})
+}
+
 func TestPublishStartedNamesTheRoom(t *testing.T) {
 	inBubble(t, Config{}, func(b *bench) {
 		p := b.page()

@@ -1,7 +1,12 @@
 package antmedia
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/peerfleet/peerfleet/signaling"
 )
 
 // Bounds on what clients ask the directory to return or keep.
@@ -16,26 +21,14 @@ func (c *client) roomInfo(m message) {
 		c.refuse(defNoRoom, m.StreamID)
 		return
 	}
-	var live []string
-	st := c.server.stages[m.Room]
-	if st != nil {
-		live = st.live()
-	}
+	live := c.server.inRoom(m.Room)
 	if len(live) == 0 {
 		o := failure(defNoActiveStreams, m.StreamID)
 		o["room"] = m.Room
 		c.send(o)
 		return
 	}
-	streams, list := []string{}, []object{}
-	for _, id := range live {
-		if id == m.StreamID {
-			continue
-		}
-		p := st.publishers[id]
-		streams = append(streams, id)
-		list = append(list, object{"streamId": id, "streamName": p.name, "metaData": p.meta})
-	}
+	streams, list := listed(live, m.StreamID)
 	c.send(object{
 		"command": cmdRoomInfo, "room": m.Room, "ATTR_ROOM_NAME": m.Room, "streams": streams, "streamList": list,
 	})
@@ -61,6 +54,18 @@ func (c *client) query(command string) func(message) {
 		}
 	case cmdUpdateMeta:
 		return c.updateMeta
+	case cmdGetStreamInfo:
+		return c.streamInfo
+	case cmdCountViewers:
+		return func(m message) {
+			o := notification(noticeViewerCount, m.StreamID)
+			o["count"] = len(c.viewersOf(m.StreamID))
+			c.send(o)
+		}
+	case cmdGetViewers:
+		return c.subscribers
+	case cmdGetDebugInfo:
+		return c.debugInfo
 	default:
 		return nil
 	}
@@ -137,20 +142,119 @@ func (p *publisher) broadcast() object {
 	return b
 }
 
-func (c *client) subtracks(m message) {
-	live := c.liveIn(m.StreamID)
+// pageOf is the part of n that a message asks for.
+func pageOf(m message, n int) (from, to int) {
 	size := m.Size
 	if size <= 0 || size > maxPage {
 		size = maxPage
 	}
-	from := min(max(m.Offset, 0), len(live))
-	to := min(from+size, len(live))
+	from = min(max(m.Offset, 0), n)
+	return from, min(from+size, n)
+}
+
+func (c *client) subtracks(m message) {
+	live := c.liveIn(m.StreamID)
+	from, to := pageOf(m, len(live))
 	list := []string{}
 	for _, id := range live[from:to] {
 		list = append(list, jsonText(c.server.stages[m.StreamID].publishers[id].broadcast()))
 	}
 	o := notification(noticeSubtracks, m.StreamID)
 	o["subtrackList"] = list
+	c.send(o)
+}
+
+// listed are streams but one, as rooms list them.
+func listed(live []*publisher, but string) (ids []string, list []object) {
+	ids, list = []string{}, []object{}
+	for _, p := range live {
+		if p.id != but {
+			ids = append(ids, p.id)
+			list = append(list, object{"streamId": p.id, "streamName": p.name, "metaData": p.meta})
+		}
+	}
+	return ids, list
+}
+
+// streamInfo tells what is known of a stream, or of every stream of a room.
+func (c *client) streamInfo(m message) {
+	asked := []*publisher{c.find(m.StreamID)}
+	if st := c.server.stages[m.StreamID]; st != nil && asked[0] == nil {
+		asked = asked[:0]
+		for _, id := range st.live() {
+			asked = append(asked, st.publishers[id])
+		}
+	}
+	if len(asked) == 0 || asked[0] == nil || !asked[0].started {
+		o := failure(defNoStream, m.StreamID)
+		o["error_code"] = "404"
+		o["information"] = "stream_not_exist_or_not_streaming"
+		c.send(o)
+		return
+	}
+	gathered := make(chan object, len(asked)) // never blocks
+	for _, p := range asked {
+		p.do(func(_ context.Context, in signaling.Ingress) {
+			i := in.Info()
+			gathered <- object{
+				"streamWidth": i.Width, "streamHeight": i.Height, "videoCodec": i.VideoCodec,
+				"videoBitrate": int(i.VideoBPS), "audioBitrate": int(i.AudioBPS),
+			}
+			if len(gathered) < cap(gathered) {
+				return
+			}
+			list := []object{}
+			for range cap(gathered) {
+				list = append(list, <-gathered)
+			}
+			c.locked(func() { c.send(object{"command": cmdStreamInfo, "streamId": m.StreamID, "streamInfo": list}) })
+		})
+	}
+}
+
+func (c *client) locked(f func()) {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	f()
+}
+
+func (c *client) viewersOf(id string) []*viewer {
+	if st := c.server.stages[id]; st != nil {
+		return st.viewers
+	}
+	return nil
+}
+
+// subscribers lists who plays a room or stream.
+func (c *client) subscribers(m message) {
+	all := c.viewersOf(m.StreamID)
+	from, to := pageOf(m, len(all))
+	list := []string{}
+	for _, v := range all[from:to] {
+		list = append(list, jsonText(object{
+			"subscriberId": v.subscriber, "subscriberName": v.name, "streamId": v.id, "connected": v.connected,
+			"currentConcurrentConnections": 1, "concurrentConnectionsLimit": 1,
+		}))
+	}
+	o := notification(noticeViewers, m.StreamID)
+	o["subscriberList"] = list
+	c.send(o)
+}
+
+// debugInfo tells in words how a room or stream stands.
+func (c *client) debugInfo(m message) {
+	var b strings.Builder
+	if p := c.find(m.StreamID); p != nil {
+		fmt.Fprintf(&b, "stream %s: answered %v, connected %v, started %v\n", p.id, p.answered, p.connected, p.started)
+	}
+	if st := c.server.stages[m.StreamID]; st != nil {
+		fmt.Fprintf(&b, "room %s: %d streams, %d viewers\n", st.name, len(st.live()), len(st.viewers))
+	}
+	if b.Len() == 0 {
+		b.WriteString("unknown\n")
+	}
+	o := notification(noticeDebugInfo, m.StreamID)
+	o["debugInfo"] = b.String()
 	c.send(o)
 }
 

@@ -34,6 +34,13 @@ const (
 	cmdToggleVideo   = "toggleVideo"
 	cmdEnableTrack   = "enableTrack"
 	cmdUpdateMeta    = "updateStreamMetaData"
+	cmdGetStreamInfo = "getStreamInfo"
+	cmdStreamInfo    = "streamInformation"
+	cmdCountViewers  = "getSubscriberCount"
+	cmdGetViewers    = "getSubscribers"
+	cmdGetDebugInfo  = "getDebugInfo"
+	cmdJoinRoom      = "joinRoom"
+	cmdLeaveRoom     = "leaveFromRoom"
 )
 
 // The definitions of notifications.
@@ -50,6 +57,11 @@ const (
 	noticeBroadcast       = "broadcastObject"
 	noticeSubtracks       = "subtrackList"
 	noticeSubtrackCount   = "subtrackCount"
+	noticeViewerCount     = "subscriberCount"
+	noticeViewers         = "subscriberList"
+	noticeDebugInfo       = "debugInfo"
+	noticeJoinedRoom      = "joinedTheRoom"
+	noticeLeftRoom        = "leavedFromRoom"
 	noticeServerWillStop  = "server_will_stop"
 )
 
@@ -68,6 +80,7 @@ const (
 	defBadRemote         = "notSetRemoteDescription"
 	defHighResourceUsage = "highResourceUsage"
 	defServerError       = "server_error_check_logs"
+	defMalformed         = "missingParameter"
 )
 
 // defRenegotiate is our own peerMessageCommand: the answerer of a peer connection asks the
@@ -102,7 +115,10 @@ type message struct {
 	MainTrack     string   `json:"mainTrack"`
 	StreamName    text     `json:"streamName"`
 	MetaData      text     `json:"metaData"`
+	RoomMeta      text     `json:"metadata"` // of joinRoom, which alone spells it so
 	UserPublishID string   `json:"userPublishId"`
+	Subscriber    text     `json:"subscriberId"`
+	ViewerName    text     `json:"subscriberName"`
 	TrackID       string   `json:"trackId"`
 	TrackList     []string `json:"trackList"`
 	Enabled       bool     `json:"enabled"`

@@ -1,7 +1,9 @@
 package antmedia
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/peerfleet/peerfleet/signaling"
@@ -16,7 +18,8 @@ type publisher struct {
 	client     *client
 	stage      *stage
 	id         string
-	inRoom     bool // published into a room, not just by itself
+	inRoom     bool   // published into a room, not just by itself
+	lobby      string // the room of joinRoom that it belongs to; "" for none
 	name, meta string
 	answered   bool // the client has its first answer
 	connected  bool // as the conference says
@@ -40,6 +43,10 @@ func (c *client) publish(m message) {
 	room := m.MainTrack
 	if room == "" {
 		room = m.StreamID
+	}
+	p := &publisher{id: m.StreamID, inRoom: m.MainTrack != "", name: m.StreamName.upTo(maxName), meta: m.MetaData.upTo(maxMeta)}
+	if !p.inRoom {
+		p.lobby, p.name, p.meta = c.lobby.room, cmp.Or(p.name, c.lobby.name), cmp.Or(p.meta, c.lobby.meta)
 	}
 	switch {
 	case s.config.Conference == nil:
@@ -68,10 +75,8 @@ func (c *client) publish(m message) {
 		}
 		before = old.done
 	}
-	c.startPublisher(&publisher{
-		worker: newWorker[signaling.Ingress](c), client: c, stage: st, id: m.StreamID,
-		inRoom: m.MainTrack != "", name: m.StreamName.upTo(maxName), meta: m.MetaData.upTo(maxMeta),
-	}, before)
+	p.worker, p.client, p.stage = newWorker[signaling.Ingress](c), c, st
+	c.startPublisher(p, before)
 }
 
 func (c *client) startPublisher(p *publisher, before <-chan struct{}) {
@@ -211,6 +216,11 @@ func (p *publisher) end() {
 	p.cancel()
 	if p.started {
 		p.stage.announce(noticeTrackRemoved, p.id)
+	}
+	if p.lobby != "" { // nothing else will come of the stage, and pages wait to be told
+		for _, v := range slices.Clone(p.stage.viewers) {
+			v.finish()
+		}
 	}
 }
 

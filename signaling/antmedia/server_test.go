@@ -47,20 +47,20 @@ func TestKeepalive(t *testing.T) {
 
 func TestBadMessages(t *testing.T) {
 	for name, c := range map[string]struct{ frame, want string }{
-		"no JSON":             {`{`, ""},
-		"array":               {`[{"command":"ping"}]`, ""},
-		"trailing":            {`{"command":"ping"}{}`, ""},
-		"no command":          {`{"streamId":"a"}`, ""},
+		"no JSON":             {`{`, "error missingParameter"},
+		"array":               {`[{"command":"ping"}]`, "error missingParameter"},
+		"trailing":            {`{"command":"ping"}{}`, "error missingParameter"},
+		"no command":          {`{"streamId":"a"}`, "error missingParameter"},
 		"unknown":             {`{"command":"connectWithNewId"}`, ""},
-		"wrong type":          {`{"command":"stop","streamId":7}`, ""},
-		"label as text":       {`{"command":"takeCandidate","streamId":"a","label":"0"}`, ""},
+		"wrong type":          {`{"command":"stop","streamId":7}`, "error missingParameter"},
+		"label as text":       {`{"command":"takeCandidate","streamId":"a","label":"0"}`, "error missingParameter"},
 		"stop unknown":        {`{"command":"stop","streamId":"a"}`, ""},
 		"leave unknown":       {`{"command":"leave","streamId":"a"}`, ""},
 		"no name":             {`{"command":"publish"}`, "error noStreamNameSpecified"},
 		"bad name":            {`{"command":"join","streamId":"a/b"}`, "error invalidStreamName a/b"},
 		"room info":           {`{"command":"getRoomInfo","streamId":"a"}`, "error no_room_specified a"},
 		"no ICE server":       {`{"command":"getIceServerConfig"}`, ""},
-		"description of none": {`{"command":"takeConfiguration","streamId":"a","type":"offer","sdp":""}`, ""},
+		"description of none": {`{"command":"takeConfiguration","streamId":"a","type":"offer","sdp":""}`, "error missingParameter"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Config{}, func(b *bench) {

@@ -47,7 +47,13 @@ func (st *stage) live() []string {
 	return ids
 }
 
-// announce tells the viewers that a stream has come or gone.
+// event is a message of the server on a viewer's data channel.
+func event(kind, id string) string {
+	return jsonText(object{"command": "event", "eventType": kind, "streamId": id})
+}
+
+// announce tells the viewers that a stream has come or gone, by message and on the data channel:
+// older clients look at one, newer ones at the other.
 func (st *stage) announce(definition, stream string) {
 	for _, v := range st.viewers {
 		if v.exclude == stream {
@@ -56,5 +62,8 @@ func (st *stage) announce(definition, stream string) {
 		o := notification(definition, v.id)
 		o["trackId"] = stream
 		v.client.send(o)
+		if v.connected {
+			v.notify(event("TRACK_LIST_UPDATED", v.id))
+		}
 	}
 }

@@ -27,6 +27,9 @@ type viewer struct {
 	muted   bool     // nothing is wanted until it is enabled
 	ready   bool     // the media is open and filtered
 
+	subscriber, name string // as the client calls itself
+	connected        bool
+
 	toggled map[string]struct{} // streams switched by the client
 }
 
@@ -59,6 +62,7 @@ func (c *client) play(m message) {
 	v := &viewer{
 		worker: newWorker[signaling.Egress](c), client: c, stage: s.stage(m.StreamID), id: m.StreamID,
 		exclude: m.UserPublishID, muted: m.AllDisabled,
+		subscriber: m.Subscriber.upTo(maxName), name: m.ViewerName.upTo(maxName),
 		toggled: map[string]struct{}{},
 	}
 	for _, id := range m.TrackList {
@@ -172,6 +176,11 @@ func (c *client) toggle(m message) {
 	}
 }
 
+// notify sends text over the data channel; it is lost where too much else waits.
+func (v *viewer) notify(text string) {
+	_ = v.add(func(_ context.Context, out signaling.Egress) { out.Notify(text) })
+}
+
 func (v *viewer) enable(stream, kind string, on bool) {
 	v.do(func(_ context.Context, out signaling.Egress) { out.Enable(stream, kind, on) })
 }
@@ -207,7 +216,10 @@ func disable(out signaling.Egress, stream string) {
 
 // up is called by the conference.
 func (v *viewer) up() {
-	v.locked(func() { v.client.send(notification(noticePlayStarted, v.id)) })
+	v.locked(func() {
+		v.connected = true
+		v.client.send(notification(noticePlayStarted, v.id))
+	})
 }
 
 // down is called by the conference.
@@ -225,6 +237,12 @@ func (v *viewer) fail(definition string, err error) {
 		v.end()
 		v.client.refuse(definition, v.id)
 	})
+}
+
+// finish ends the session and says so. The server's mutex is held.
+func (v *viewer) finish() {
+	v.end()
+	v.client.send(notification(noticePlayFinished, v.id))
 }
 
 // end ends the session; its media is closed soon after. The server's mutex is held.

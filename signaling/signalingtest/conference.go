@@ -198,6 +198,10 @@ func (in *ingress) AddCandidate(c signaling.Candidate) error {
 	return nil
 }
 
+func (in *ingress) Info() signaling.StreamInfo {
+	return signaling.StreamInfo{Width: 640, Height: 360, VideoCodec: "VP8", VideoBPS: 500_000, AudioBPS: 32_000}
+}
+
 func (in *ingress) Close() error {
 	in.c.mu.Lock()
 	defer in.c.mu.Unlock()
@@ -252,6 +256,12 @@ func (out *egress) Answer(_ context.Context, sdp string) error {
 	}
 	out.offer()
 	return nil
+}
+
+func (out *egress) Notify(text string) {
+	out.c.mu.Lock()
+	defer out.c.mu.Unlock()
+	out.c.note("notify " + out.v.Viewer + " " + text)
 }
 
 func (out *egress) AddCandidate(c signaling.Candidate) error {
