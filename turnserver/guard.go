@@ -17,15 +17,16 @@ import (
 type guard struct {
 	log     *slog.Logger
 	answers *limiter
-	running *sync.WaitGroup // holds one for every read loop of pion/turn
+	running *sync.WaitGroup // holds one for the read loop of packets and for every listener
 
 	in, out, relayed        counter
 	limited, refusedStreams atomic.Uint64
 
-	maxStreams int
-	mu         sync.Mutex // guards what follows
-	accepted   map[*guardedStream]struct{}
-	closed     bool
+	maxStreams  int
+	streamLoops sync.WaitGroup // holds one for the read loop of every stream
+	mu          sync.Mutex     // guards what follows
+	accepted    map[*guardedStream]struct{}
+	closed      bool
 }
 
 func newGuard(cfg Config, seed uint64, running *sync.WaitGroup) *guard {

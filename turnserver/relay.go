@@ -132,10 +132,16 @@ func (r *relays) flows() relayFlows {
 	return sum
 }
 
-// close ends every relay and refuses new ones.
+// refuse opens no further relays.
+func (r *relays) refuse() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+}
+
+// close ends every relay.
 func (r *relays) close() error {
 	r.mu.Lock()
-	r.closed = true
 	open := make([]*relay, 0, len(r.live))
 	for c := range r.live {
 		open = append(open, c)

@@ -61,7 +61,7 @@ type Server struct {
 	relays    *relays
 	quota     *quota
 	guard     *guard
-	running   sync.WaitGroup // read loops, accepted streams and allocations of pion/turn
+	running   sync.WaitGroup // read loops, listeners and allocations of pion/turn
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -156,21 +156,26 @@ func (s *Server) Close() error {
 	return s.closeErr
 }
 
+// close keeps to an order in which pion/turn makes permissions and ends allocations in one goroutine,
+// for it does not lock the one against the other: each stream's read loop ends what is its own, and
+// the loop of the packets what is left. Closing the relayed addresses first would end allocations
+// from their own loops.
 func (s *Server) close() error {
-	// Relays first: an allocation that is being made right now finds the door shut. pion/turn
-	// leaves accepted streams open, so the guard ends them.
-	err := errors.Join(s.relays.close(), s.turn.Close(), s.guard.closeStreams())
-	done := make(chan struct{})
+	s.relays.refuse()
+	done := make(chan error, 1)
 	go func() { // ends with the last of the goroutines it waits for
+		err := s.guard.closeStreams() // pion/turn leaves accepted streams open
+		s.guard.streamLoops.Wait()
+		err = errors.Join(err, s.turn.Close())
 		s.running.Wait()
-		close(done)
+		done <- err
 	}()
 	timer := time.NewTimer(closeWait)
 	defer timer.Stop()
 	select {
-	case <-done:
-		return err
+	case err := <-done:
+		return errors.Join(err, s.relays.close())
 	case <-timer.C:
-		return errors.Join(err, fmt.Errorf("TURN server still busy after %v", closeWait))
+		return errors.Join(s.relays.close(), fmt.Errorf("TURN server still busy after %v", closeWait))
 	}
 }

@@ -63,7 +63,7 @@ func (g *guard) admit(c *guardedStream) bool {
 		return false
 	}
 	g.accepted[c] = struct{}{}
-	g.running.Add(1)
+	g.streamLoops.Add(1)
 	return true
 }
 
@@ -71,7 +71,7 @@ func (g *guard) dismiss(c *guardedStream) {
 	g.mu.Lock()
 	delete(g.accepted, c)
 	g.mu.Unlock()
-	g.running.Done()
+	g.streamLoops.Done()
 }
 
 // guardedListener is the accepting side of the guard.

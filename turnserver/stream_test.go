@@ -33,7 +33,7 @@ func pipeWith(t *testing.T, secure *tls.Config) (*guardedStream, net.Conn) {
 	}
 	t.Cleanup(func() {
 		_, _ = c.Close(), far.Close() // pipes close without fault
-		g.running.Wait()
+		g.streamLoops.Wait()
 	})
 	return c, far
 }
