@@ -270,6 +270,9 @@ func (t *tally) windowLocked(set *metrics.Set, now time.Time, traffic network.Tr
 func (t *tally) signalingRTT(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
 	t.set.Add("signaling.rtt", t.base, ms(d))
 }
 
