@@ -111,11 +111,10 @@ func (s *source) forward(t *webrtc.TrackRemote) {
 	receiver := rtpstream.NewReceiver(uint32(t.SSRC()), int(codec.ClockRate),
 		rtpstream.ReceiverConfig{SenderSSRC: localSSRC, NoRepair: !s.nack})
 	s.receiver.Store(receiver)
-	s.wantKeyframe()
 	socket := s.in.s.socket
 	buf := make([]byte, maxDatagram)
 	var h rtp.Header
-	for failures := 0; failures < maxReadErrors; {
+	for failures, first := 0, true; failures < maxReadErrors; {
 		n, _, err := t.Read(buf)
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
 			return
@@ -135,7 +134,12 @@ func (s *source) forward(t *webrtc.TrackRemote) {
 			s.track.SetCodec(codec.RTPCodecCapability)
 			key = keyframeTest(codec.MimeType)
 		}
-		if key != nil && key(payload) {
+		keyframe := key != nil && key(payload)
+		if first && !keyframe {
+			s.wantKeyframe()
+		}
+		first = false
+		if keyframe {
 			s.wanted.Store(false)
 			if width, height, ok := vp8Size(payload); ok && strings.EqualFold(codec.MimeType, webrtc.MimeTypeVP8) {
 				s.size.Store(uint64(width)<<32 | uint64(height))
