@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 )
 
 // silence is how long a client may say nothing before another may take its place: clients ping
@@ -18,6 +19,9 @@ const silence = 7 * time.Second
 // maxSessions bounds what one socket can hold.
 const maxSessions = 256
 
+// burst is how many seconds' worth of messages a socket may send at once.
+const burst = 20
+
 var errReplaced = errors.New("replaced by a newer connection")
 
 // client is one socket at the server with everything that hangs on it. Its fields but heard are
@@ -26,6 +30,8 @@ var errReplaced = errors.New("replaced by a newer connection")
 type client struct {
 	server *Server
 	socket *socket // nil until the upgrade is done
+	remote string  // the address at the far end
+	pace   *rate.Limiter
 	heard  atomic.Int64
 	work   sync.WaitGroup // of its publishers and viewers
 
@@ -41,6 +47,7 @@ type client struct {
 func newClient(s *Server) *client {
 	return &client{
 		server:     s,
+		pace:       rate.NewLimiter(rate.Limit(s.config.MessageRate), int(burst*s.config.MessageRate)),
 		publishers: map[string]*publisher{},
 		viewers:    map[string]*viewer{},
 		seats:      map[string]*seat{},
@@ -52,7 +59,7 @@ func (c *client) serve(ws *websocket.Conn, remote string) {
 	s := c.server
 	sock := newSocket(ws, s.config.MaxMessage, 0)
 	s.mu.Lock()
-	c.socket = sock
+	c.socket, c.remote = sock, remote
 	if s.stopping {
 		c.goodbye()
 	}
@@ -130,6 +137,10 @@ func (c *client) refuse(definition, id string) { c.send(failure(definition, id))
 
 // receive acts on one frame. It blocks for nothing but the server's mutex.
 func (c *client) receive(frame []byte) {
+	if !c.pace.Allow() {
+		c.locked(c.tooFast)
+		return
+	}
 	m, err := decode(frame)
 	if err != nil {
 		c.malformed(err)
@@ -155,6 +166,17 @@ func (c *client) receive(frame []byte) {
 	default:
 		c.receiveFor(m)
 	}
+}
+
+// tooFast ends a client that sends more than anything sensible does. The server's mutex is held.
+func (c *client) tooFast() {
+	if c.detached {
+		return
+	}
+	c.server.log.Warn("client sends too many messages", "remote", c.remote)
+	c.refuse(defHighResourceUsage, "")
+	c.detach()
+	c.socket.finish()
 }
 
 // malformed answers what is no message of the protocol: the cause is of our own words alone, since
@@ -225,8 +247,7 @@ func (c *client) tellICEServer() {
 // one is no fault.
 func (c *client) stop(m message) {
 	if p := c.publisher(m.StreamID); p != nil {
-		p.end()
-		c.send(notification(noticePublishFinished, p.id))
+		p.finish()
 	}
 	if v := c.viewer(m.StreamID); v != nil {
 		v.finish()
@@ -236,6 +257,10 @@ func (c *client) stop(m message) {
 // takeConfiguration brings a description to the session it belongs to: an offer to a publisher,
 // an answer to a viewer, both to a peer.
 func (c *client) takeConfiguration(m message) {
+	if len(m.SDP) > c.server.config.MaxSDP {
+		c.refuse(defBadRemote, m.StreamID)
+		return
+	}
 	if p := c.publisher(m.StreamID); p != nil && m.Type == typeOffer {
 		p.offered(m.SDP)
 		return

@@ -208,6 +208,16 @@ func TestWhatAViewerWants(t *testing.T) {
 	})
 }
 
+// described is a live stream as the server describes it at the beginning of a bubble's time.
+func described(id, room, meta string) string {
+	if room != "" {
+		room = `"mainTrackStreamId":"` + room + `",`
+	}
+	return `{"streamId":"` + id + `","name":"name of ` + id + `","status":"broadcasting","type":"liveStream",` +
+		`"publishType":"WebRTC","virtual":false,"zombi":true,` + room + `"metaData":` + meta + `,"date":946684800000,` +
+		`"startTime":946684800000,"subtracksLimit":-1,"webRTCViewerLimit":-1,"webRTCViewerCount":0,"remoteIp":"pipe"}`
+}
+
 func TestDirectory(t *testing.T) {
 	inBubble(t, Config{}, func(b *bench) {
 		p := b.page()
@@ -232,20 +242,22 @@ func TestDirectory(t *testing.T) {
 			{
 				object{"command": "getBroadcastObject", "streamId": "r"},
 				"broadcast",
-				`{"status":"broadcasting","streamId":"r","subTrackStreamIds":["a","b"],"type":"liveStream","virtual":true}`,
+				`{"streamId":"r","name":"","status":"broadcasting","type":"liveStream","virtual":true,"zombi":true,` +
+					`"subTrackStreamIds":["a","b"],"metaData":null,"date":946684800000,"startTime":946684800000,` +
+					`"subtracksLimit":-1,"webRTCViewerLimit":-1,"webRTCViewerCount":0}`,
 			},
 			{
 				object{"command": "getBroadcastObject", "streamId": "a"},
 				"broadcast",
-				`{"mainTrackStreamId":"r","metaData":"{\"isMicMuted\":true}","name":"name of a","status":"broadcasting","streamId":"a","type":"liveStream"}`,
+				described("a", "r", `"{\"isMicMuted\":true}"`),
 			},
 			{
 				object{"command": "getBroadcastObject", "streamId": "alone"},
 				"broadcast",
-				`{"metaData":null,"name":"name of alone","status":"broadcasting","streamId":"alone","type":"liveStream"}`,
+				described("alone", "", "null"),
 			},
 			{object{"command": "getSubtracks", "streamId": "r", "role": nil, "offset": 1, "size": 5}, "subtrackList", []any{
-				`{"mainTrackStreamId":"r","metaData":null,"name":"name of b","status":"broadcasting","streamId":"b","type":"liveStream"}`,
+				described("b", "r", "null"),
 			}},
 			{object{"command": "getSubtracks", "streamId": "r", "offset": 9}, "subtrackList", []any{}},
 			{object{"command": "getSubtracksCount", "streamId": "r"}, "count", 2.0},

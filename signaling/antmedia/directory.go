@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/peerfleet/peerfleet/signaling"
 )
@@ -71,26 +72,12 @@ func (c *client) query(command string) func(message) {
 	}
 }
 
-func (c *client) liveIn(room string) []string {
-	if st := c.server.stages[room]; st != nil {
-		return st.live()
-	}
-	return nil
-}
+func (c *client) liveIn(room string) []string { return c.server.stages[room].live() }
 
-// broadcast describes a room or a published stream. A room's list of streams is always an
-// array: pages iterate it unasked.
+// broadcast describes a room or a published stream.
 func (c *client) broadcast(m message) {
-	var b object
-	st := c.server.stages[m.StreamID]
-	if p := c.find(m.StreamID); p != nil && (st == nil || !p.inRoom) {
-		b = p.broadcast()
-	} else if st != nil {
-		b = object{
-			"streamId": st.name, "status": "broadcasting", "type": "liveStream", "virtual": true,
-			"subTrackStreamIds": append([]string{}, st.live()...),
-		}
-	} else {
+	b, ok := c.server.broadcast(m.StreamID, c.find(m.StreamID))
+	if !ok {
 		o := failure(defNoStream, m.StreamID)
 		o["error_code"] = "404"
 		c.send(o)
@@ -114,32 +101,22 @@ func (c *client) find(stream string) *publisher {
 			return p
 		}
 	}
-	if p := c.server.stages[stream].publisher(stream); p != nil {
+	return c.server.find(stream)
+}
+
+// find looks a stream up in the room of its own name, then in all, of which the first by name
+// counts. The mutex is held.
+func (s *Server) find(stream string) *publisher {
+	if p := s.stages[stream].publisher(stream); p != nil {
 		return p
 	}
 	var found *publisher
-	for _, st := range c.server.stages {
+	for _, st := range s.stages {
 		if p := st.publisher(stream); p != nil && (found == nil || st.name < found.stage.name) {
 			found = p
 		}
 	}
 	return found
-}
-
-// broadcast describes the stream. Metadata is null where there is none: pages parse anything
-// else as JSON.
-func (p *publisher) broadcast() object {
-	b := object{
-		"streamId": p.id, "name": p.name, "status": "broadcasting", "type": "liveStream",
-		"metaData": nil,
-	}
-	if p.inRoom {
-		b["mainTrackStreamId"] = p.stage.name
-	}
-	if p.meta != "" {
-		b["metaData"] = p.meta
-	}
-	return b
 }
 
 // pageOf is the part of n that a message asks for.
@@ -157,7 +134,7 @@ func (c *client) subtracks(m message) {
 	from, to := pageOf(m, len(live))
 	list := []string{}
 	for _, id := range live[from:to] {
-		list = append(list, jsonText(c.server.stages[m.StreamID].publishers[id].broadcast()))
+		list = append(list, jsonText(c.server.describe(c.server.stages[m.StreamID].publishers[id])))
 	}
 	o := notification(noticeSubtracks, m.StreamID)
 	o["subtrackList"] = list
@@ -178,36 +155,54 @@ func listed(live []*publisher, but string) (ids []string, list []object) {
 
 // streamInfo tells what is known of a stream, or of every stream of a room.
 func (c *client) streamInfo(m message) {
-	asked := []*publisher{c.find(m.StreamID)}
-	if st := c.server.stages[m.StreamID]; st != nil && asked[0] == nil {
-		asked = asked[:0]
-		for _, id := range st.live() {
-			asked = append(asked, st.publishers[id])
-		}
-	}
-	if len(asked) == 0 || asked[0] == nil || !asked[0].started {
+	asked := c.server.streamsOf(m.StreamID, c.find(m.StreamID))
+	if len(asked) == 0 {
 		o := failure(defNoStream, m.StreamID)
 		o["error_code"] = "404"
 		o["information"] = "stream_not_exist_or_not_streaming"
 		c.send(o)
 		return
 	}
-	gathered := make(chan object, len(asked)) // never blocks
-	for _, p := range asked {
-		p.do(func(_ context.Context, in signaling.Ingress) {
-			i := in.Info()
-			gathered <- object{
+	gather(asked, func(all []signaling.StreamInfo) {
+		list := []object{}
+		for _, i := range all {
+			list = append(list, object{
 				"streamWidth": i.Width, "streamHeight": i.Height, "videoCodec": i.VideoCodec,
 				"videoBitrate": int(i.VideoBPS), "audioBitrate": int(i.AudioBPS),
+			})
+		}
+		c.locked(func() { c.send(object{"command": cmdStreamInfo, "streamId": m.StreamID, "streamInfo": list}) })
+	})
+}
+
+// streamsOf are the live streams that an ID means: p, or else those of the room of that name. The
+// mutex is held.
+func (s *Server) streamsOf(id string, p *publisher) []*publisher {
+	if p != nil {
+		if !p.started {
+			return nil
+		}
+		return []*publisher{p}
+	}
+	var all []*publisher
+	for _, stream := range s.stages[id].live() {
+		all = append(all, s.stages[id].publishers[stream])
+	}
+	return all
+}
+
+// gather asks the media of streams, each on its own goroutine, and calls done on the last of these
+// with what they say, in order. It never does where a stream ends meanwhile or has too much to do.
+func gather(asked []*publisher, done func([]signaling.StreamInfo)) {
+	all := make([]signaling.StreamInfo, len(asked))
+	var missing atomic.Int64
+	missing.Store(int64(len(asked)))
+	for i, p := range asked {
+		_ = p.add(func(_ context.Context, in signaling.Ingress) {
+			all[i] = in.Info()
+			if missing.Add(-1) == 0 {
+				done(all)
 			}
-			if len(gathered) < cap(gathered) {
-				return
-			}
-			list := []object{}
-			for range cap(gathered) {
-				list = append(list, <-gathered)
-			}
-			c.locked(func() { c.send(object{"command": cmdStreamInfo, "streamId": m.StreamID, "streamInfo": list}) })
 		})
 	}
 }
@@ -265,10 +260,10 @@ func (c *client) updateMeta(m message) {
 	}
 }
 
-func jsonText(o object) string {
+func jsonText(o any) string {
 	b, err := json.Marshal(o)
 	if err != nil {
-		return "{}" // strings, booleans and lists of strings always encode
+		return "{}" // nothing that cannot be encoded is ever given
 	}
 	return string(b)
 }

@@ -161,13 +161,19 @@ func (p *page) say(command, id string) {
 // want compares what has come since the last call.
 func (p *page) want(want ...string) {
 	p.t.Helper()
+	if d := cmp.Diff(want, p.take()); d != "" {
+		p.t.Errorf("messages (-want +got):\n%s", d)
+	}
+}
+
+// take is what has come since the last call.
+func (p *page) take() []string {
 	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d := cmp.Diff(want, p.got); d != "" {
-		p.t.Errorf("messages (-want +got):\n%s", d)
-	}
+	got := p.got
 	p.got, p.raw = nil, nil
+	return got
 }
 
 // last is the latest message.

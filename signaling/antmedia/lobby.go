@@ -54,8 +54,7 @@ func (c *client) leaveRoom(m message) {
 	for _, id := range inOrder(c.publishers) {
 		p := c.publishers[id]
 		if !p.ended && (p.lobby == room || p.stage.name == room) {
-			p.end()
-			c.send(notification(noticePublishFinished, id))
+			p.finish()
 		}
 	}
 	if c.lobby.room == room {

@@ -45,6 +45,9 @@ func (c *client) join(m message) {
 		c.send(notification(noticeJoined, m.StreamID))
 		return
 	}
+	if !c.permittedToJoin(m) {
+		return
+	}
 	room := s.meetings[m.StreamID]
 	if c.full() {
 		c.refuse(defHighResourceUsage, m.StreamID)

@@ -81,6 +81,11 @@ const (
 	defHighResourceUsage = "highResourceUsage"
 	defServerError       = "server_error_check_logs"
 	defMalformed         = "missingParameter"
+	defUnauthorized      = "unauthorized_access"
+	defManyViewers       = "viewerLimitReached"
+	defManyStreams       = "main_track_has_max_subtrack_count__not_allowed_to_add_more_subtracks"
+	defStreamInactive    = "stream_not_active_or_expired"
+	defRoomInactive      = "room_not_active_or_expired"
 )
 
 // defRenegotiate is our own peerMessageCommand: the answerer of a peer connection asks the
@@ -92,8 +97,12 @@ const (
 	typeAnswer = "answer"
 )
 
-// maxName bounds stream and room IDs; AMS knows no bound of its own.
-const maxName = 256
+// maxName bounds stream and room IDs; AMS knows no bound of its own. maxCandidate bounds a
+// candidate, which is seldom longer than two hundred characters.
+const (
+	maxName      = 256
+	maxCandidate = 4 << 10
+)
 
 // object is an outgoing message; its keys are the protocol's.
 type object map[string]any
@@ -111,6 +120,7 @@ type message struct {
 	Candidate  string            `json:"candidate"`
 	Data       json.RawMessage   `json:"data"`
 
+	Token         text     `json:"token"`
 	Room          string   `json:"room"`
 	MainTrack     string   `json:"mainTrack"`
 	StreamName    text     `json:"streamName"`
@@ -177,6 +187,9 @@ func (m *message) check() error {
 	case cmdCandidate:
 		if m.Label < 0 || m.Label > 1<<16 {
 			return fmt.Errorf("candidate for media section %d", m.Label)
+		}
+		if len(m.Candidate) > maxCandidate || len(m.MID) > maxName {
+			return fmt.Errorf("candidate of %d characters", len(m.Candidate))
 		}
 	case cmdError, cmdNotification:
 		if m.Definition == "" {

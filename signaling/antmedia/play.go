@@ -34,7 +34,7 @@ func (s *session) askToPlay() {
 	s.play.cancel()
 	s.play.asked, s.play.closing = true, false
 	s.send(object{
-		"command": cmdPlay, "streamId": s.peer.Room, "token": "", "room": "", "trackList": []string{},
+		"command": cmdPlay, "streamId": s.peer.Room, "token": s.target.config.Token(s.peer.Room), "room": "", "trackList": []string{},
 		"subscriberId": "", "subscriberName": "", "subscriberCode": "", "viewerInfo": "", "role": "",
 		"userPublishId": s.peer.ID, "disableTracksByDefault": false,
 	})

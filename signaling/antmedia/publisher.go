@@ -21,9 +21,10 @@ type publisher struct {
 	inRoom     bool   // published into a room, not just by itself
 	lobby      string // the room of joinRoom that it belongs to; "" for none
 	name, meta string
-	answered   bool // the client has its first answer
-	connected  bool // as the conference says
-	started    bool // both, and announced
+	since      time.Time // the start of the media
+	answered   bool      // the client has its first answer
+	connected  bool      // as the conference says
+	started    bool      // both, and announced
 	offers     int
 	deadline   *time.Timer // for the first offer
 }
@@ -40,14 +41,13 @@ func (c *client) publisher(id string) *publisher {
 // it can be played by its own ID.
 func (c *client) publish(m message) {
 	s := c.server
-	room := m.MainTrack
-	if room == "" {
-		room = m.StreamID
-	}
-	p := &publisher{id: m.StreamID, inRoom: m.MainTrack != "", name: m.StreamName.upTo(maxName), meta: m.MetaData.upTo(maxMeta)}
+	into := cmp.Or(m.MainTrack, s.records[m.StreamID].room())
+	room := cmp.Or(into, m.StreamID)
+	p := &publisher{id: m.StreamID, inRoom: into != "", name: m.StreamName.upTo(maxName), meta: m.MetaData.upTo(maxMeta)}
 	if !p.inRoom {
 		p.lobby, p.name, p.meta = c.lobby.room, cmp.Or(p.name, c.lobby.name), cmp.Or(p.meta, c.lobby.meta)
 	}
+	s.records[m.StreamID].describe(p)
 	switch {
 	case s.config.Conference == nil:
 		c.refuse(defServerError, m.StreamID)
@@ -55,12 +55,16 @@ func (c *client) publish(m message) {
 	case !validName(room):
 		c.refuse(defInvalidName, m.StreamID)
 		return
+	case !c.permitted(m, permitPublish, into), !c.inSeason(m.StreamID, room):
+		return
 	case c.full(), s.stages[room] == nil && s.roomsFull():
 		c.refuse(defHighResourceUsage, m.StreamID)
 		return
-	}
-	if c.publisher(m.StreamID) != nil {
+	case c.publisher(m.StreamID) != nil:
 		c.refuse(defStreamIDInUse, m.StreamID)
+		return
+	case p.inRoom && s.stages[room].streamsFull(s.streamLimit(room), m.StreamID):
+		c.refuse(defManyStreams, m.StreamID)
 		return
 	}
 	st := s.stage(room)
@@ -166,7 +170,8 @@ func (p *publisher) start() {
 	if p.started || !p.answered || !p.connected {
 		return
 	}
-	p.started = true
+	p.started, p.since = true, time.Now()
+	p.stage.server.began(p)
 	o := notification(noticePublishStarted, p.id)
 	if p.inRoom {
 		o["room"], o["ATTR_ROOM_NAME"] = p.stage.name, p.stage.name
@@ -182,8 +187,7 @@ func (p *publisher) start() {
 func (p *publisher) down(err error) {
 	p.locked(func() {
 		p.stage.server.log.Info("publisher lost", "room", p.stage.name, "stream", p.id, "error", err)
-		p.end()
-		p.client.send(notification(noticePublishFinished, p.id))
+		p.finish()
 	})
 }
 
@@ -204,6 +208,12 @@ func (p *publisher) fail(definition string, err error) {
 		p.end()
 		p.client.refuse(definition, p.id)
 	})
+}
+
+// finish ends the session and says so. The server's mutex is held.
+func (p *publisher) finish() {
+	p.end()
+	p.client.send(notification(noticePublishFinished, p.id))
 }
 
 // end ends the session; its media is closed soon after. The server's mutex is held.
@@ -232,6 +242,7 @@ func (p *publisher) release() {
 	p.end()
 	if p.stage.publishers[p.id] == p {
 		delete(p.stage.publishers, p.id)
+		s.forgetPassing(p.id)
 	}
 	if p.client.publishers[p.id] == p {
 		delete(p.client.publishers, p.id)

@@ -16,7 +16,7 @@ var errBusy = errors.New("too many requests are unanswered")
 
 func (s *session) askToPublish(stream signaling.Stream) {
 	s.send(object{
-		"command": cmdPublish, "streamId": stream.ID, "token": "", "subscriberId": "", "subscriberCode": "",
+		"command": cmdPublish, "streamId": stream.ID, "token": s.target.config.Token(s.peer.Room), "subscriberId": "", "subscriberCode": "",
 		"streamName": stream.ID, "mainTrack": s.peer.Room, "video": stream.Video, "audio": stream.Audio,
 		"metaData": "", "role": "",
 	})

@@ -35,8 +35,28 @@ type Config struct {
 	Logger *slog.Logger
 	// MaxMessage is the largest message read, in bytes; 0 is 2 MiB.
 	MaxMessage int64
+	// MaxSDP is the longest session description taken, in bytes; 0 is 1 MiB.
+	MaxSDP int
 	// MaxRooms and MaxSockets bound what clients can make the server keep; 0 is 10,000.
 	MaxRooms, MaxSockets int
+	// MaxStreams and MaxViewers bound a conference room, or the viewers of a single stream; 0 is
+	// no bound. Broadcasts created by REST may have bounds of their own.
+	MaxStreams, MaxViewers int
+	// MessageRate is how many messages a socket may send in a second for long; 0 is 200. It may
+	// send twenty times as many at once, as a browser does that enters a mesh. One that sends
+	// more is told highResourceUsage and closed.
+	MessageRate float64
+	// Origins are the pages that may connect besides those of the server's own address, each as
+	// "https://host:port"; "*" is any, and so is none at all. Clients that are no browsers send
+	// no origin and are not bound by it.
+	Origins []string
+	// TokenSecret, where set, has publish, play and join ask for a token: a JSON Web Token signed
+	// with HS256 by this secret, with the claims streamId, type ("publish" or "play") and exp, as
+	// Ant Media Server has them.
+	TokenSecret []byte
+	// RESTSecret, where set, has REST requests ask for a JSON Web Token signed with HS256 by this
+	// secret in their Authorization header. Without one, REST is for this machine alone.
+	RESTSecret []byte
 }
 
 // ICEServer is a STUN or TURN server as told to a client.
@@ -59,6 +79,12 @@ func (c Config) withDefaults() Config {
 	if c.MaxMessage == 0 {
 		c.MaxMessage = 2 << 20
 	}
+	if c.MaxSDP == 0 {
+		c.MaxSDP = 1 << 20
+	}
+	if c.MessageRate == 0 {
+		c.MessageRate = 200
+	}
 	if c.MaxRooms == 0 {
 		c.MaxRooms = 10_000
 	}
@@ -68,18 +94,20 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Server is the signaling server: an http.Handler for WebSocket requests. Rooms need no
+// Server is the signaling server: an http.Handler for WebSocket and REST requests. Rooms need no
 // creation; they live as long as somebody is in them.
 type Server struct {
 	config   Config
 	log      *slog.Logger
 	upgrader websocket.Upgrader
+	rest     http.Handler
 	handlers sync.WaitGroup // one for every client's ServeHTTP
 
 	mu       sync.Mutex // guards what follows, and whatever of clients, rooms and sessions says so
 	clients  map[*client]struct{}
 	meetings map[string]*meeting
 	stages   map[string]*stage
+	records  map[string]*record // what REST has created
 	stopping bool
 	serial   int // names viewers and mesh members that have no name
 }
@@ -87,27 +115,27 @@ type Server struct {
 // NewServer makes a server that waits for requests. Stop ends it.
 func NewServer(c Config) *Server {
 	c = c.withDefaults()
-	return &Server{
-		config: c,
-		log:    c.Logger,
-		upgrader: websocket.Upgrader{
-			HandshakeTimeout: writeTimeout,
-			WriteBufferPool:  &sync.Pool{},
-			// Any page may connect, as with Ant Media Server: the protocol has no cookies that
-			// a foreign page could abuse. A policy needs configuration of its own.
-			CheckOrigin: func(*http.Request) bool { return true },
-		},
+	s := &Server{
+		config:   c,
+		log:      c.Logger,
 		clients:  map[*client]struct{}{},
 		meetings: map[string]*meeting{},
 		stages:   map[string]*stage{},
+		records:  map[string]*record{},
 	}
+	s.upgrader = websocket.Upgrader{
+		HandshakeTimeout: writeTimeout, WriteBufferPool: &sync.Pool{}, CheckOrigin: s.originAllowed,
+	}
+	s.rest = s.restHandler()
+	return s
 }
 
-// ServeHTTP serves one client on /<App>/websocket, whatever the application, query and origin,
-// and returns when its socket has closed and all its sessions have ended.
+// ServeHTTP serves one client on /<App>/websocket, whatever the application and query, and
+// returns when its socket has closed and all its sessions have ended. It serves REST requests
+// below /<App>/rest/v2/broadcasts.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !socketPath(r.URL.Path) {
-		http.NotFound(w, r)
+		s.rest.ServeHTTP(w, r)
 		return
 	}
 	c, ok := s.admit()

@@ -255,6 +255,7 @@ func (s *session) enterPeers() {
 		s.entry.awaits[id] = true
 		s.send(object{
 			"command": cmdJoin, "streamId": id, "multiPeer": false, "mode": "both", "streamName": s.peer.ID,
+			"token": s.target.config.Token(id),
 		})
 	}
 }

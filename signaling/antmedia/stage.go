@@ -29,15 +29,38 @@ func (st *stage) publisher(id string) *publisher {
 	return nil
 }
 
+// streamsFull tells whether a further stream is above the limit. One that takes an old one's place
+// is none. A stage that is nil is empty; a limit below one is none.
+func (st *stage) streamsFull(limit int, stream string) bool {
+	if st == nil || limit < 1 || st.publisher(stream) != nil {
+		return false
+	}
+	n := 0
+	for _, p := range st.publishers {
+		if !p.ended {
+			n++
+		}
+	}
+	return n >= limit
+}
+
+func (st *stage) viewersFull(limit int) bool {
+	return st != nil && limit > 0 && len(st.viewers) >= limit
+}
+
 // tidy forgets the stage when nobody is left.
 func (st *stage) tidy() {
 	if len(st.publishers) == 0 && len(st.viewers) == 0 && st.server.stages[st.name] == st {
 		delete(st.server.stages, st.name)
+		st.server.forgetPassing(st.name)
 	}
 }
 
-// live lists the streams that are being published, in order.
+// live lists the streams that are being published, in order. A stage that is nil has none.
 func (st *stage) live() []string {
+	if st == nil {
+		return nil
+	}
 	var ids []string
 	for _, id := range inOrder(st.publishers) {
 		if p := st.publishers[id]; p.started && !p.ended {

@@ -30,6 +30,9 @@ type TargetConfig struct {
 	// Peers lists who will be in a mesh room, the joining peer included or not. PairwiseMesh
 	// needs it, since such a service keeps no list.
 	Peers func(room string) []string
+	// Token, where set, is asked for what is shown to the service on entering: for the room of a
+	// conference, or the ID joined in p2p and mesh. It must not block.
+	Token func(id string) string
 	// Logger gets what goes wrong while a session lasts; nil discards it.
 	Logger *slog.Logger
 	// MaxMessage is the longest message the service reads, in bytes; a session that would have
@@ -50,6 +53,9 @@ var _ signaling.Target = (*Target)(nil)
 func NewTarget(c TargetConfig) *Target {
 	if c.MaxMessage == 0 {
 		c.MaxMessage = 81_920
+	}
+	if c.Token == nil {
+		c.Token = func(string) string { return "" }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -28,6 +28,7 @@ type viewer struct {
 	ready   bool     // the media is open and filtered
 
 	subscriber, name string // as the client calls itself
+	called           string // as the conference calls it
 	connected        bool
 
 	toggled map[string]struct{} // streams switched by the client
@@ -54,6 +55,11 @@ func (c *client) play(m message) {
 		return
 	case c.viewer(m.StreamID) != nil:
 		c.refuse(defAlreadyPlaying, m.StreamID)
+		return
+	case !c.permitted(m, permitPlay, ""), !c.inSeason(m.StreamID, m.StreamID):
+		return
+	case s.stages[m.StreamID].viewersFull(s.viewerLimit(m.StreamID)):
+		c.refuse(defManyViewers, m.StreamID)
 		return
 	case c.full(), s.stages[m.StreamID] == nil && s.roomsFull():
 		c.refuse(defHighResourceUsage, m.StreamID)
@@ -93,6 +99,7 @@ func (c *client) startViewer(v *viewer, before <-chan struct{}) {
 	if name == "" {
 		name = "viewer-" + c.server.nextName()
 	}
+	v.called = name
 	c.viewers[v.id] = v
 	v.stage.viewers = append(v.stage.viewers, v)
 	c.sessions = true
