@@ -30,6 +30,7 @@ type serveFlags struct {
 	realm, relayPorts, publicIP string
 	quota, total, meshLimit     int
 	mesh                        bool
+	access                      accessFlags
 }
 
 func serveCommand(ctx context.Context, env Env) *cobra.Command {
@@ -56,6 +57,7 @@ func serveCommand(ctx context.Context, env Env) *cobra.Command {
 	fl.IntVar(&f.total, "turn-total", 0, "TURN allocations in all; 0: no limit")
 	fl.BoolVar(&f.mesh, "mesh", false, "a joined room is a mesh, not two peers")
 	fl.IntVar(&f.meshLimit, "mesh-limit", 6, "peers of a mesh room")
+	f.access.register(fl)
 	fl.StringVar(&f.publicIP, "public-ip", "", "address to advertise where a listener's own is unspecified")
 	return c
 }
@@ -85,7 +87,8 @@ func serve(ctx context.Context, env Env, f *serveFlags) (err error) {
 	}
 	closers = append(closers, media.Close)
 	ready := "ready http=" + plan.scheme + "://"
-	config := antmedia.Config{Conference: media, Mesh: f.mesh, MeshLimit: f.meshLimit}
+	config := plan.access
+	config.Conference, config.Mesh, config.MeshLimit = media, f.mesh, f.meshLimit
 	turnText := "off"
 	if f.turn != "off" {
 		turn, err := startTURN(host, f, plan)
@@ -147,6 +150,7 @@ type servePlan struct {
 	relayMax    uint16
 	relayIP     netip.Addr
 	external    bool // something listens off loopback
+	access      antmedia.Config
 }
 
 // check reads the flags; every fault is reported.
@@ -174,6 +178,9 @@ func (f *serveFlags) check() (servePlan, error) {
 		fault("--stun-alternate: NAT discovery is not available yet")
 	}
 	errs = append(errs, f.checkTURN(&p)...)
+	if p.access, err = f.access.check(); err != nil {
+		errs = append(errs, err)
+	}
 	if (f.tlsCert == "") != (f.tlsKey == "") {
 		fault("--tls-cert and --tls-key go together")
 	} else if f.tlsCert != "" {
