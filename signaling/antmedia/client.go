@@ -74,6 +74,7 @@ func (c *client) serve(ws *websocket.Conn, remote string) {
 		s.log.Info("client lost", "remote", remote, "error", err)
 	}
 	s.mu.Lock()
+	c.lost(time.Now())
 	c.detach()
 	delete(s.clients, c)
 	s.mu.Unlock()
@@ -108,6 +109,7 @@ func (c *client) stale() bool {
 
 // evict makes room for another client. The server's mutex is held.
 func (c *client) evict() {
+	c.lost(time.Now())
 	c.socket.kill(errReplaced)
 	c.detach()
 }
@@ -184,6 +186,9 @@ func (c *client) tooFast() {
 func (c *client) malformed(err error) {
 	s := c.server
 	s.log.Debug("malformed message", "error", err)
+	if s.config.Strict {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := failure(defMalformed, "")

@@ -109,13 +109,19 @@ func (r *meeting) seat(c *client, told string) {
 	joined := &seat{client: c, meeting: r, name: r.freeName(told), told: told, pairs: map[*seat]*pairing{}}
 	c.seats[r.name] = joined
 	r.server.meetings[r.name] = r
-	c.send(notification(noticeJoined, r.name))
+	strict := r.server.config.Strict
+	if !strict {
+		c.send(notification(noticeJoined, r.name))
+	}
 	for _, other := range r.seats {
 		p := &pairing{spoke: map[*seat]bool{}}
 		joined.pairs[other], other.pairs[joined] = p, p
 		joined.hadPeer, other.hadPeer = true, true
 		start := object{"command": cmdStart, "streamId": other.idOf(joined), "subscriberId": ""}
 		other.client.send(joined.sign(start))
+	}
+	if strict { // it tells the other first
+		c.send(notification(noticeJoined, r.name))
 	}
 	r.seats = append(r.seats, joined)
 }
@@ -179,7 +185,7 @@ func (r *meeting) idOf(member string) string {
 
 // sign adds the sender's own name to a message for another: an extension that the SDK ignores.
 func (s *seat) sign(o object) object {
-	if s.told != "" {
+	if !s.meeting.server.config.Strict && s.told != "" {
 		o["streamName"] = s.told
 	}
 	return o
@@ -197,7 +203,7 @@ func (s *seat) leave() {
 	for _, other := range r.seats {
 		delete(other.pairs, s)
 		other.client.send(object{"command": cmdStop, "streamId": other.idOf(s)})
-		if r.mesh {
+		if r.mesh || r.server.config.Strict {
 			s.client.send(object{"command": cmdStop, "streamId": s.idOf(other)})
 		}
 	}
@@ -251,7 +257,11 @@ func (s *seat) relayDescription(to *seat, m message) {
 	}
 	p.spoke[s] = true
 	id := to.idOf(s)
-	to.client.send(s.sign(description(m.Type, id, m.SDP, labelsOf(m.SDP, id))))
+	labels := labelsOf(m.SDP, id)
+	if s.meeting.server.config.Strict {
+		labels = nil
+	}
+	to.client.send(s.sign(description(m.Type, id, m.SDP, labels)))
 }
 
 // relayCandidate passes a candidate on. One that comes before its sender's description belongs

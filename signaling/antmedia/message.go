@@ -81,6 +81,7 @@ const (
 	defHighResourceUsage = "highResourceUsage"
 	defServerError       = "server_error_check_logs"
 	defMalformed         = "missingParameter"
+	defNoCodec           = "no_codec_enabled_in_the_server"
 	defUnauthorized      = "unauthorized_access"
 	defManyViewers       = "viewerLimitReached"
 	defManyStreams       = "main_track_has_max_subtrack_count__not_allowed_to_add_more_subtracks"

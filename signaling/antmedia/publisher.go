@@ -121,6 +121,16 @@ func (p *publisher) ready(signaling.Ingress) {
 
 // offered answers an offer, the first or a renewed one.
 func (p *publisher) offered(sdp string) {
+	strict := p.stage.server.config.Strict
+	if strict {
+		offer, refused := strictOffer(sdp)
+		if refused != "" {
+			p.end()
+			p.client.refuse(refused, p.id)
+			return
+		}
+		sdp = offer
+	}
 	p.offers++
 	p.deadline.Stop()
 	p.do(func(ctx context.Context, in signaling.Ingress) {
@@ -134,7 +144,12 @@ func (p *publisher) offered(sdp string) {
 			return
 		}
 		p.locked(func() {
+			var apart []signaling.Candidate
+			if strict {
+				answer, apart = trickled(answer)
+			}
 			p.client.send(description(typeAnswer, p.id, evenLength(answer), nil))
+			p.client.trickle(p.id, apart)
 			p.answered = true
 			p.start()
 		})
@@ -172,7 +187,11 @@ func (p *publisher) start() {
 	}
 	p.started, p.since = true, time.Now()
 	p.stage.server.began(p)
-	o := notification(noticePublishStarted, p.id)
+	notice := noticePublishStarted
+	if p.stage.server.restored(p.id, p.since) {
+		notice = noticeRestored
+	}
+	o := notification(notice, p.id)
 	if p.inRoom {
 		o["room"], o["ATTR_ROOM_NAME"] = p.stage.name, p.stage.name
 	}
@@ -227,6 +246,7 @@ func (p *publisher) end() {
 	if p.started {
 		p.stage.announce(noticeTrackRemoved, p.id)
 	}
+	p.stage.empty()
 	if p.lobby != "" { // nothing else will come of the stage, and pages wait to be told
 		for _, v := range slices.Clone(p.stage.viewers) {
 			v.finish()

@@ -195,10 +195,22 @@ func (s *session) refused(m message) {
 		// Older services say so to a ping.
 	case s.entry.done != nil && (id == "" || s.mine(id)):
 		s.admit(fault)
-	case s.mine(id) && s.links[id] == nil && !s.left:
+	case s.mine(id) && (s.links[id] == nil || endsStream(m.Definition)) && !s.left:
 		s.end(fault, false)
 	default:
 		s.target.log.Warn("service reports an error", "peer", s.peer.ID, "error", fault)
+	}
+}
+
+// endsStream tells whether an error says that a stream is not taken although its publishing has
+// begun. Nothing else will come of it.
+func endsStream(definition string) bool {
+	switch definition {
+	case defBadRemote, defNoCodec, defPublishTimeout, defServerError,
+		"notSetLocalDescription", "encoderNotOpened", "encoderBlocked", "noPacketReceivedForTimeoutDuration":
+		return true
+	default:
+		return false
 	}
 }
 

@@ -54,6 +54,11 @@ type Config struct {
 	// with HS256 by this secret, with the claims streamId, type ("publish" or "play") and exp, as
 	// Ant Media Server has them.
 	TokenSecret []byte
+	// Strict has the server behave as Ant Media Server does where it is kinder otherwise: messages
+	// of 81,920 characters at most, none about what is malformed, no mesh, H.264 alone, bundled
+	// offers alone, no play of a room without streams, candidates apart from descriptions and
+	// ahead of offers, nothing added to what peers exchange, sessions restored after a lost socket.
+	Strict bool
 	// RESTSecret, where set, has REST requests ask for a JSON Web Token signed with HS256 by this
 	// secret in their Authorization header. Without one, REST is for this machine alone.
 	RESTSecret []byte
@@ -75,6 +80,10 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Strict {
+		c.MaxMessage = strictMessage
+		c.Topology = func(string) (int, bool) { return 0, false }
 	}
 	if c.MaxMessage == 0 {
 		c.MaxMessage = 2 << 20
@@ -107,7 +116,8 @@ type Server struct {
 	clients  map[*client]struct{}
 	meetings map[string]*meeting
 	stages   map[string]*stage
-	records  map[string]*record // what REST has created
+	records  map[string]*record   // what REST has created
+	lost     map[string]time.Time // streams that may be restored, and since when
 	stopping bool
 	serial   int // names viewers and mesh members that have no name
 }
@@ -122,6 +132,7 @@ func NewServer(c Config) *Server {
 		meetings: map[string]*meeting{},
 		stages:   map[string]*stage{},
 		records:  map[string]*record{},
+		lost:     map[string]time.Time{},
 	}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: writeTimeout, WriteBufferPool: &sync.Pool{}, CheckOrigin: s.originAllowed,

@@ -30,7 +30,16 @@ func parseToken(secret []byte, token string, claims jwt.Claims) error {
 	return err
 }
 
-// mintToken makes a token for one stream or room.
+// MintToken makes a token that permits to publish a stream, or to publish into and play a room,
+// until it expires: what a service that shares the secret accepts (HS256). An empty secret is an
+// error.
+func MintToken(secret []byte, id string, expires time.Time) (string, error) {
+	if len(secret) == 0 {
+		return "", errors.New("token without a secret")
+	}
+	return mintToken(secret, permitPublish, id, expires)
+}
+
 func mintToken(secret []byte, kind, id string, expires time.Time) (string, error) {
 	claims := tokenClaims{
 		StreamID: id, Type: kind, RegisteredClaims: jwt.RegisteredClaims{ExpiresAt: jwt.NewNumericDate(expires)},

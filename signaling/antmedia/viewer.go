@@ -58,6 +58,11 @@ func (c *client) play(m message) {
 		return
 	case !c.permitted(m, permitPlay, ""), !c.inSeason(m.StreamID, m.StreamID):
 		return
+	case s.config.Strict && len(s.stages[m.StreamID].live()) == 0:
+		o := failure(defNoStream, m.StreamID)
+		o["error_code"] = "404"
+		c.send(o)
+		return
 	case s.stages[m.StreamID].viewersFull(s.viewerLimit(m.StreamID)):
 		c.refuse(defManyViewers, m.StreamID)
 		return
@@ -136,6 +141,11 @@ func (v *viewer) offer(sdp string, labels map[string]string) {
 		labels = map[string]string{}
 	}
 	v.locked(func() {
+		if v.stage.server.config.Strict {
+			rest, candidates := trickled(sdp)
+			v.client.trickle(v.id, candidates)
+			sdp = rest
+		}
 		o := description(typeOffer, v.id, evenLength(sdp), labels)
 		o["subscriberId"] = ""
 		v.client.send(o)

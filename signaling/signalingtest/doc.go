@@ -1,6 +1,6 @@
 // Package signalingtest has small in-memory stand-ins for what signaling meets: a Conference
 // without media and a Connector without connections. They speak session descriptions that have
-// media sections and nothing else.
+// little but media sections.
 package signalingtest
 
 import (
@@ -12,9 +12,16 @@ import (
 // "application", with mids counted from 0.
 func SDP(kinds ...string) string {
 	var b strings.Builder
-	b.WriteString("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n")
+	b.WriteString("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE")
+	for mid := range kinds {
+		fmt.Fprintf(&b, " %d", mid)
+	}
+	b.WriteString("\r\n")
 	for mid, kind := range kinds {
 		fmt.Fprintf(&b, "m=%s 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:%d\r\n", kind, mid)
+		if kind == "video" {
+			b.WriteString("a=rtpmap:96 H264/90000\r\n")
+		}
 	}
 	return b.String()
 }
