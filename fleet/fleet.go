@@ -21,6 +21,10 @@ type Config struct {
 	Progress func(Status) // called about once a second of real time from one goroutine; nil: no progress
 	Live     func(*metrics.Set, CellProgress)
 
+	// TargetToken, where set, mints what peers show to a server of the user's on entering a room; it
+	// is called from many goroutines.
+	TargetToken func(room string) string
+
 	// Trace names a peer whose connecting is told packet by packet, in Cell.Trace; only on a
 	// simulated network. "": nobody's. Captured is handed its packets, cell by cell in the order of
 	// the plan, when all are over; they are the caller's then. Nil: they are not wanted.

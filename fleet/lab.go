@@ -113,6 +113,7 @@ func newLab(ctx context.Context, plan scenarios.Plan, cell scenarios.Cell, c Con
 		return antmedia.NewTarget(antmedia.TargetConfig{
 			URL: at, TLS: trust, Dial: l.hosts[peer].DialContext, Logger: c.Logger,
 			PairwiseMesh: plan.Target != "", Peers: membersByPlan(cell), MaxMessage: maxMessage(plan),
+			Token: c.TargetToken,
 		})
 	}
 	return l, nil

@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -72,37 +71,6 @@ func TestBrowserSDK(t *testing.T) {
 			t.Errorf("the bots: %s", trouble)
 		}
 	})
-}
-
-// startServe runs "peerfleet serve" until the test ends, and returns the address of signaling.
-func startServe(t *testing.T, args ...string) string {
-	t.Helper()
-	out, in := io.Pipe()
-	signals, ended := make(chan os.Signal, 1), make(chan int, 1)
-	go func() {
-		ended <- Main(Env{
-			Args:   append([]string{"serve", "--http", "127.0.0.1:0", "--turn", "127.0.0.1:0"}, args...),
-			Stdout: in, Stderr: os.Stderr, Signals: signals, LookupEnv: func(string) (string, bool) { return "", false },
-		})
-		_ = in.Close()
-	}()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("no line that the server is ready: %v", err)
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	t.Cleanup(func() {
-		signals <- os.Interrupt
-		if code := <-ended; code != 0 {
-			t.Errorf("serve: exit code %d", code)
-		}
-	})
-	_, rest, ok := strings.Cut(line, "http=http://")
-	if !ok {
-		t.Fatalf("got %q, want an address", line)
-	}
-	address, _, _ := strings.Cut(rest, " ")
-	return strings.TrimSpace(address)
 }
 
 // browse opens the page in a browser of its own and waits for its result.

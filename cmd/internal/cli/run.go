@@ -28,6 +28,7 @@ type runFlags struct {
 	set, allowHosts                             []string
 	target, format, baseline, metricsAddr       string
 	trace                                       string
+	token                                       tokenFlags
 	dryRun, quiet, noColor, json                bool
 }
 
@@ -47,6 +48,7 @@ func runCommand(ctx context.Context, env Env) *cobra.Command {
 	fl.StringVar(&f.repeat, "repeat", "", "override how often each cell is run")
 	fl.StringArrayVar(&f.set, "set", nil, "override one value of the file, as PATH=VALUE; repeatable")
 	fl.StringVar(&f.target, "target", "", "load this server, as ws:// or wss:// URL, instead of the embedded one")
+	f.token.register(fl)
 	fl.StringArrayVar(&f.allowHosts, "allow-host", nil, "permit load on a host that is not loopback; repeatable")
 	fl.StringVar(&f.format, "format", strings.Join(reports.Formats(), ","), "what to write into the folder")
 	fl.StringVar(&f.baseline, "baseline", "", "compare with earlier runs (not available yet)")
@@ -64,6 +66,9 @@ func runCommand(ctx context.Context, env Env) *cobra.Command {
 func run(ctx context.Context, env Env, f *runFlags, args []string) error {
 	formats, err := f.check()
 	if err != nil {
+		return err
+	}
+	if err := f.token.check(f.target); err != nil {
 		return err
 	}
 	if f.noColor {
@@ -204,6 +209,7 @@ func carryOut(ctx context.Context, env Env, f *runFlags, formats []string, plans
 		kept := captures{peer: f.trace}
 		r := fleet.Run(ctx, p, fleet.Config{
 			Tool: toolInfo(), Progress: show.update, Live: live.observer(), Trace: f.trace, Captured: kept.take,
+			TargetToken: f.token.mint,
 		})
 		show.done()
 		runs = append(runs, r)

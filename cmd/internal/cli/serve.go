@@ -190,6 +190,9 @@ func (f *serveFlags) check() (servePlan, error) {
 		}
 		p.certificate, p.scheme = &certificate, "https"
 	}
+	if f.mesh && f.access.strict {
+		fault("--mesh and --strict: Ant Media Server has no mesh behind one room name")
+	}
 	if f.meshLimit < 2 || f.meshLimit > 64 {
 		fault("--mesh-limit: %d is not between 2 and 64", f.meshLimit)
 	}

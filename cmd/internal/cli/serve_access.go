@@ -16,6 +16,7 @@ type accessFlags struct {
 	origins                  []string
 	tokenSecret, tokenFile   string
 	restSecret, restFile     string
+	strict                   bool
 	streamLimit, viewerLimit int
 }
 
@@ -25,6 +26,7 @@ func (f *accessFlags) register(fl *pflag.FlagSet) {
 	fl.StringVar(&f.tokenFile, "token-secret-file", "", "file that holds --token-secret")
 	fl.StringVar(&f.restSecret, "rest-secret", "", "let REST be used from anywhere with a JSON Web Token, HS256, by this secret (default: this machine alone)")
 	fl.StringVar(&f.restFile, "rest-secret-file", "", "file that holds --rest-secret")
+	fl.BoolVar(&f.strict, "strict", false, "behave as Ant Media Server does where this server is kinder: H.264 alone, no mesh, no empty rooms to play")
 	fl.IntVar(&f.streamLimit, "stream-limit", 0, "streams of a conference room; 0: no limit")
 	fl.IntVar(&f.viewerLimit, "viewer-limit", 0, "viewers of a room or stream; 0: no limit")
 }
@@ -40,7 +42,7 @@ func (f *accessFlags) check() (c antmedia.Config, err error) {
 	if f.streamLimit < 0 || f.viewerLimit < 0 {
 		errs = append(errs, errors.New("--stream-limit and --viewer-limit must not be negative"))
 	}
-	c = antmedia.Config{Origins: f.origins, MaxStreams: f.streamLimit, MaxViewers: f.viewerLimit}
+	c = antmedia.Config{Strict: f.strict, Origins: f.origins, MaxStreams: f.streamLimit, MaxViewers: f.viewerLimit}
 	if c.TokenSecret, err = secretOf("token-secret", f.tokenSecret, f.tokenFile); err != nil {
 		errs = append(errs, err)
 	}
@@ -56,20 +58,27 @@ const leastSecret = 16
 
 // secretOf is a secret from its flag or its file; nil where there is neither.
 func secretOf(flag, text, file string) ([]byte, error) {
-	if file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("--%s-file: %w", flag, err)
-		}
-		if text = strings.TrimSpace(string(b)); text == "" {
-			return nil, fmt.Errorf("--%s-file: %s is empty", flag, file)
-		}
-	}
+	text, err := textOf(flag, text, file)
 	switch {
-	case text == "":
-		return nil, nil
+	case err != nil || text == "":
+		return nil, err
 	case len(text) < leastSecret:
 		return nil, fmt.Errorf("--%s: a secret of %d bytes can be guessed; %d is the least", flag, len(text), leastSecret)
 	}
 	return []byte(text), nil
+}
+
+// textOf is a text from its flag, or from its file where that is named.
+func textOf(flag, text, file string) (string, error) {
+	if file == "" {
+		return text, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--%s-file: %w", flag, err)
+	}
+	if text = strings.TrimSpace(string(b)); text == "" {
+		return "", fmt.Errorf("--%s-file: %s is empty", flag, file)
+	}
+	return text, nil
 }

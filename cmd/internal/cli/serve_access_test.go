@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"io"
 	"net/http"
 	"os"
@@ -14,29 +13,11 @@ import (
 
 // TestServeAsksForTokens starts a server with secrets, lets REST mint a token, and shows it.
 func TestServeAsksForTokens(t *testing.T) {
-	out, in := io.Pipe()
-	signals := make(chan os.Signal, 1)
-	code := make(chan int, 1)
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte("correct horse battery\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		code <- Main(Env{
-			Args: []string{
-				"serve", "--http", "127.0.0.1:0", "--turn", "off", "--token-secret-file", file,
-				"--stream-limit", "1", "--allow-origin", "https://page.example",
-			},
-			Stdout: in, Stderr: io.Discard, Signals: signals, LookupEnv: func(string) (string, bool) { return "", false },
-		})
-		_ = in.Close()
-	}()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("no line that the server is ready: %v", err)
-	}
-	host := strings.TrimPrefix(strings.Fields(line)[1], "http=http://")
-
+	host := startServe(t, "--token-secret-file", file, "--stream-limit", "1", "--allow-origin", "https://page.example")
 	answer, err := http.Get("http://" + host + "/live/rest/v2/broadcasts/room1/jwt-token?type=publish&expireDate=4102444800")
 	if err != nil {
 		t.Fatal(err)
@@ -72,9 +53,5 @@ func TestServeAsksForTokens(t *testing.T) {
 		if _, answer, err := conn.ReadMessage(); err != nil || !strings.Contains(string(answer), c.want) {
 			t.Errorf("publish %s: got %s %v, want %s", c.stream, answer, err, c.want)
 		}
-	}
-	signals <- os.Interrupt
-	if got := <-code; got != 0 {
-		t.Errorf("got exit code %d, want 0", got)
 	}
 }
