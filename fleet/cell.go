@@ -351,7 +351,7 @@ func (x *conductor) watch(ctx context.Context, abort context.CancelFunc) {
 			}
 			set := x.measure(now)
 			if x.c.Live != nil {
-				x.c.Live(set, CellProgress{ID: x.cell.ID})
+				x.c.Live(set, x.progress(now))
 			}
 			if x.crossings = x.crossed(set, now); len(x.crossings) > 0 && !x.aborted.Load() {
 				x.aborted.Store(true)
@@ -367,12 +367,7 @@ func (x *conductor) status(now time.Time) Status {
 		Joined: int(x.crowd.joined.Load()), Connected: int(x.crowd.connected.Load()),
 		Failed: int(x.crowd.failed.Load()), CPU: x.meter.cpu(),
 	}
-	var lost, expected uint64
-	for _, b := range x.bots {
-		l, e := b.Loss()
-		lost, expected = lost+l, expected+e
-	}
-	if expected > 0 {
+	if lost, expected := x.loss(); expected > 0 {
 		s.Loss = float64(lost) / float64(expected)
 	}
 	end := x.begin.Add(x.cell.Duration)
@@ -386,6 +381,27 @@ func (x *conductor) status(now time.Time) Status {
 	}
 	s.Left = max(0, end.Sub(now))
 	return s
+}
+
+// loss counts the packets of all peers.
+func (x *conductor) loss() (lost, expected uint64) {
+	for _, b := range x.bots {
+		l, e := b.Loss()
+		lost, expected = lost+l, expected+e
+	}
+	return lost, expected
+}
+
+func (x *conductor) progress(now time.Time) CellProgress {
+	p := CellProgress{Status: x.status(now), At: now.Sub(x.epoch)}
+	p.Lost, p.Expected = x.loss()
+	for _, h := range x.lab.hosts {
+		t := trafficOf(h)
+		p.Up, p.Down = p.Up+t.UpBytes, p.Down+t.DownBytes
+	}
+	t := trafficOf(x.lab.server)
+	p.In, p.Out = t.DownBytes, t.UpBytes
+	return p
 }
 
 // measure is the cell's set if its window ended now.

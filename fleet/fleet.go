@@ -19,7 +19,9 @@ type Config struct {
 	Tool     metrics.Tool
 	Logger   *slog.Logger // nil: discard
 	Progress func(Status) // called about once a second of real time from one goroutine; nil: no progress
-	Live     func(*metrics.Set, CellProgress)
+	// Live gets the figures of a cell so far, once a second of the cell's own time; the set is the
+	// callee's. Cells that go on at once call it at once. nil: nothing is figured out meanwhile.
+	Live func(*metrics.Set, CellProgress)
 
 	// TargetToken, where set, mints what peers show to a server of the user's on entering a room; it
 	// is called from many goroutines.
@@ -45,8 +47,14 @@ type Status struct {
 	Left                       time.Duration // planned, of the whole run
 }
 
-// CellProgress names the cell that live figures belong to.
-type CellProgress struct{ ID string }
+// CellProgress is how far a cell has got, and what has been counted from its beginning on.
+type CellProgress struct {
+	Status
+	At             time.Duration // since the beginning of the cell, by its own clock
+	Lost, Expected uint64        // packets of media, after repair
+	Up, Down       uint64        // bytes on the wire that all peers have sent and received
+	In, Out        uint64        // the same of the embedded server; 0 without one
+}
 
 // Run carries out the plan, cell by cell, and returns the document of what was measured, its
 // verdict included. When ctx ends it stops gracefully and returns what it has. The plan is not

@@ -38,9 +38,10 @@ func floors() map[string]int {
 		"fleet":         5,
 		"fleet/workers": 6,
 
-		"cmd/internal/arch": 7,
-		"cmd/internal/cli":  7,
-		"cmd/peerfleet":     8,
+		"cmd/internal/livepage": 6,
+		"cmd/internal/arch":     7,
+		"cmd/internal/cli":      7,
+		"cmd/peerfleet":         8,
 	}
 }
 

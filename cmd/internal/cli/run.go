@@ -26,7 +26,7 @@ import (
 type runFlags struct {
 	out, seed, clock, network, duration, repeat string
 	set, allowHosts                             []string
-	target, format, baseline, metricsAddr       string
+	target, format, baseline, metricsAddr, live string
 	trace                                       string
 	token                                       tokenFlags
 	dryRun, quiet, noColor, json                bool
@@ -53,6 +53,7 @@ func runCommand(ctx context.Context, env Env) *cobra.Command {
 	fl.StringVar(&f.format, "format", strings.Join(reports.Formats(), ","), "what to write into the folder")
 	fl.StringVar(&f.baseline, "baseline", "", "compare with earlier runs (not available yet)")
 	fl.StringVar(&f.metricsAddr, "metrics", "", "serve Prometheus metrics on this address while running")
+	fl.StringVar(&f.live, "live", "", "serve a page with running charts on this address while running")
 	fl.StringVar(&f.trace, "trace", "", "tell this peer's connecting packet by packet, as a plot and as pcapng")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "print the plan and its predicted cost, start nothing")
 	fl.BoolVar(&f.quiet, "quiet", false, "no progress")
@@ -84,13 +85,13 @@ func run(ctx context.Context, env Env, f *runFlags, args []string) error {
 		}
 		return nil
 	}
-	live, err := startLive(f.metricsAddr)
+	live, err := startWatchers(ctx, f.metricsAddr, f.live)
 	if err != nil {
 		return err
 	}
 	runs, err := carryOut(ctx, env, f, formats, plans, live)
 	if err := live.Close(context.WithoutCancel(ctx)); err != nil {
-		fmt.Fprintln(env.Stderr, "peerfleet: metrics:", err) // the run itself is not at fault
+		fmt.Fprintln(env.Stderr, "peerfleet: watching:", err) // the run itself is not at fault
 	}
 	codes := map[int]bool{}
 	if err != nil {
@@ -195,7 +196,7 @@ func permitted(p scenarios.Plan, allowed []string) error {
 
 // carryOut runs the plans one after the other and writes each one's report. An interrupt ends
 // the row.
-func carryOut(ctx context.Context, env Env, f *runFlags, formats []string, plans []scenarios.Plan, live *liveMetrics) ([]*metrics.Run, error) {
+func carryOut(ctx context.Context, env Env, f *runFlags, formats []string, plans []scenarios.Plan, live *watchers) ([]*metrics.Run, error) {
 	var runs []*metrics.Run
 	taken := map[string]bool{}
 	for i := 0; i < len(plans) && (i == 0 || ctx.Err() == nil); i++ {
@@ -207,6 +208,7 @@ func carryOut(ctx context.Context, env Env, f *runFlags, formats []string, plans
 		show := newProgress(env, f.quiet)
 		show.announce(p, runtime.GOMAXPROCS(0))
 		kept := captures{peer: f.trace}
+		live.begin(p.Name)
 		r := fleet.Run(ctx, p, fleet.Config{
 			Tool: toolInfo(), Progress: show.update, Live: live.observer(), Trace: f.trace, Captured: kept.take,
 			TargetToken: f.token.mint,
